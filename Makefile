@@ -1,0 +1,47 @@
+# Each target sets itself up: .venv, the locked packages, the package itself.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+READY := .venv/.ready
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+
+.PHONY: help demo test test-long check format lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(READY) ## Run the example team over its messages, with the embedded model
+	@cd examples/support && ../../$(BIN)/python -m nodes.shop reset
+	@$(BIN)/pointsman --project examples/support run --file examples/support/messages.jsonl --fresh
+
+test: $(READY) ## Run all tests
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-long: $(READY) ## Run the tests in full: every kill point, every example of the properties
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## Format, lint, types, import contract
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/basedpyright --level error
+	@$(BIN)/lint-imports
+
+format: $(READY) ## Format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: ## Resolve the packages anew (needs uv)
+	uv pip compile pyproject.toml --extra embedded --extra otel --group dev --generate-hashes \
+	  --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements.lock
+
+clean: ## Remove what the other targets made
+	rm -rf .venv .pointsman examples/*/.pointsman .ruff_cache .hypothesis
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "pointsman needs Python 3.11 or newer; none was found on PATH."; exit 1; }
+	@echo "Setting up .venv with $(PYTHON): about a minute, once."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,221 @@
+"""The one error tree. Each branch is cut by what the caller does about it.
+
+PointsmanError
+├── Misconfigured            the team, a prompt file or a setting is wrong: mend it, start again
+│   ├── InvalidTeam          the static check found faults in a team's definition
+│   ├── PromptError          a prompt file is missing, unreadable or lacks a variable
+│   ├── MissingExtra         an optional package is not installed
+│   ├── ModelAuth            the provider refused the key, or there is none
+│   └── UnknownModel         no provider serves a model of that name
+├── BadInput                 what the caller gave cannot be used; nothing was changed
+│   ├── InvalidMessage       empty, too large, not text
+│   ├── NotFound             no such run, thread, ticket or team
+│   └── InvalidDecision      the decision does not fit the ticket
+├── Conflict                 somebody else was first; nothing was changed
+│   ├── TicketClosed         decided, expired or superseded before
+│   └── RunBusy              another process is running it now
+├── Retryable                may work later as it stands
+│   ├── ModelOverloaded      429, 503 and their kin
+│   ├── ModelTimeout         no answer in time
+│   ├── ModelUnreachable     no connection to the host
+│   ├── RateLimited          one of our own limits; carries `retry_after`
+│   └── NoModel              every model of a chain failed; carries the attempts
+├── BadOutput                a model or a tool answered something that breaks its contract
+│   ├── Ungrounded           an answer shows a fact that no tool result or request holds
+│   └── ModelRejected        the provider calls the request itself invalid
+├── Exhausted                a bound of the run was reached
+│   ├── HopLimit             too many hand-offs, or the same work came round again
+│   ├── BudgetExceeded       money or calls
+│   └── DeadlineExceeded     time
+├── Blocked                  a guard said no; carries the rule and the text for the user
+├── ToolFailed               a tool raised
+│   └── ToolTimeout          a tool gave no result in time: whether it acted is not known
+└── StoreError               the folder of state cannot be used
+    ├── StoreFull            no space left
+    └── StoreBroken          damaged, or written by another version
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class PointsmanError(Exception):
+    """Root of every error pointsman raises on purpose.
+
+    The message says what happened and to whom; `hint` says what to do next.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class Misconfigured(PointsmanError):
+    """The team, a prompt file or a setting is wrong: mend it and start again."""
+
+
+class InvalidTeam(Misconfigured):
+    """The static check found faults in a team's definition; `findings` lists each."""
+
+    def __init__(self, message: str, *, findings: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.findings = tuple(findings)
+
+
+class PromptError(Misconfigured):
+    """A prompt file is missing, unreadable, or its variables do not match."""
+
+
+class MissingExtra(Misconfigured):
+    """An optional package is not installed; the hint is the install line."""
+
+
+class ModelAuth(Misconfigured):
+    """The provider refused the key, or no key is set."""
+
+
+class UnknownModel(Misconfigured):
+    """No provider serves a model of that name."""
+
+
+class BadInput(PointsmanError):
+    """What the caller gave cannot be used; nothing was changed."""
+
+
+class InvalidMessage(BadInput):
+    """The message is empty, too large or not text."""
+
+
+class NotFound(BadInput):
+    """There is no such run, thread, ticket or team."""
+
+
+class InvalidDecision(BadInput):
+    """The decision does not fit the ticket, or its edited arguments do not validate."""
+
+
+class Conflict(PointsmanError):
+    """Somebody else was first; nothing was changed."""
+
+
+class TicketClosed(Conflict):
+    """The ticket was decided, expired or superseded before."""
+
+
+class RunBusy(Conflict):
+    """Another process holds the run's lease."""
+
+
+class Retryable(PointsmanError):
+    """May work later exactly as it stands."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+        """Seconds to wait, where the other side said so."""
+
+
+class ModelOverloaded(Retryable):
+    """The provider answered 429, 503 or the like."""
+
+
+class ModelTimeout(Retryable):
+    """The model gave no answer in time."""
+
+
+class ModelUnreachable(Retryable):
+    """There is no connection to the model's host."""
+
+
+class RateLimited(Retryable):
+    """One of our own rate limits; `retry_after` is in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One model of a chain that failed: its name, the error's class and its sentence."""
+
+    model: str
+    error: str
+    message: str
+
+
+class NoModel(Retryable):
+    """Every model of a chain failed. `transient` is true when each was overload or time-out."""
+
+    def __init__(self, message: str, *, attempts: Sequence[Attempt], transient: bool) -> None:
+        super().__init__(message)
+        self.attempts = tuple(attempts)
+        self.transient = transient
+
+
+class BadOutput(PointsmanError):
+    """A model or a tool answered something that breaks its contract."""
+
+
+class Ungrounded(BadOutput):
+    """The answer shows a fact that no tool result and no request holds."""
+
+
+class ModelRejected(BadOutput):
+    """The provider calls the request itself invalid (400, context too long, content policy)."""
+
+
+class Exhausted(PointsmanError):
+    """A bound of the run was reached."""
+
+
+class HopLimit(Exhausted):
+    """Too many hand-offs, or the same work came round again."""
+
+
+class BudgetExceeded(Exhausted):
+    """The run's money or calls are spent."""
+
+
+class DeadlineExceeded(Exhausted):
+    """The run's or the specialist's time is over."""
+
+
+class Blocked(PointsmanError):
+    """A guard said no. `rule` names the rule; the message is fit for the user."""
+
+    def __init__(self, message: str, *, rule: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.rule = rule
+
+
+class ToolFailed(PointsmanError):
+    """A tool raised; the message holds the tool's name and the error's class."""
+
+
+class ToolTimeout(ToolFailed):
+    """A tool gave no result in time. Whether it acted is not known."""
+
+
+class StoreError(PointsmanError):
+    """The folder of state cannot be used."""
+
+
+class StoreFull(StoreError):
+    """No space is left for the store."""
+
+
+class StoreBroken(StoreError):
+    """A file of the store is damaged or was written by another version."""
+
+
+def is_control_flow(error: BaseException) -> bool:
+    """Whether this is LangGraph's own control flow (an interrupt, a drain), not an error.
+
+    Every broad `except Exception` in pointsman asks this first and re-raises: LangGraph's pause is
+    an ordinary Exception, and swallowing it makes an approval silently never happen. Looked up in
+    `sys.modules`, so that this module imports nothing.
+    """
+    module = sys.modules.get("langgraph.errors")
+    return module is not None and isinstance(error, module.GraphBubbleUp)

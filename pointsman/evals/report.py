@@ -1,0 +1,126 @@
+"""What a suite's run came to, with honest denominators."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from pointsman.evals.runner import Sample
+
+Z95 = 1.959963984540054
+"""97.5 % point of the normal distribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`passed` of `total`. `scored` of them had a score; the rest were errors and failed."""
+
+    passed: int
+    scored: int
+    total: int
+
+    @property
+    def value(self) -> float:
+        """The share that passed, 0 to 1; 0 of 0 is 0."""
+        return self.passed / self.total if self.total else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval (E. B. Wilson, JASA 22, 1927)."""
+        n, p = self.total, self.value
+        if n == 0:
+            return (0.0, 1.0)
+        middle = p + Z95**2 / (2 * n)
+        half = Z95 * sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
+        width = 1 + Z95**2 / n
+        return (max(0.0, (middle - half) / width), min(1.0, (middle + half) / width))
+
+
+@dataclass(frozen=True)
+class Report:
+    """Figures of one run of a suite."""
+
+    samples: int
+    errors: int
+    shares: Mapping[str, Share]
+    """Per scorer of pass and fail."""
+    means: Mapping[str, float]
+    """Per scorer of numbers: the mean of those scored."""
+    statuses: Mapping[str, int]
+    routed_by: Mapping[str, int]
+    """Routes by tier: rules, sticky, model, …"""
+    answered_by: Mapping[str, int]
+    """Answers by source: model, fallback, …"""
+    confusion: Mapping[tuple[str, str], int]
+    """(expected route, route) to count, where they differ."""
+    model_calls: int
+    seconds: float
+    usd: float | None
+    """None as soon as one result's price is unknown."""
+
+    def at_least(self, thresholds: Mapping[str, float]) -> bool:
+        """The gate: whether every named share reaches its threshold (0 to 1). A scorer that scored
+        nothing fails."""
+        return all(n in self.shares and self.shares[n].value >= t for n, t in thresholds.items())
+
+
+def report(samples: Sequence[Sample]) -> Report:
+    """Count. An error counts against every pass-or-fail scorer that scored any other sample."""
+    results = [s.result for s in samples if s.result is not None]
+    errors = len(samples) - len(results)
+    names = {n for s in samples for n, v in s.scores.items() if isinstance(v, bool)}
+    numbers = {n for s in samples for n, v in s.scores.items() if type(v) in (int, float)}
+    usd = [r.usd for r in results]
+    return Report(
+        samples=len(samples),
+        errors=errors,
+        shares={name: _share(name, samples, errors) for name in sorted(names)},
+        means={name: _mean(name, samples) for name in sorted(numbers)},
+        statuses=Counter(r.status for r in results),
+        routed_by=Counter(r.route_tier or "none" for r in results),
+        answered_by=Counter(r.by or "nobody" for r in results),
+        confusion=Counter(
+            (s.expected_route, s.result.route)
+            for s in samples
+            if s.result and s.expected_route is not None and s.expected_route != s.result.route
+        ),
+        model_calls=sum(r.model_calls for r in results),
+        seconds=sum(r.seconds for r in results),
+        usd=None if None in usd else sum(u for u in usd if u is not None),
+    )
+
+
+def _share(name: str, samples: Sequence[Sample], errors: int) -> Share:
+    values = [s.scores[name] for s in samples if name in s.scores]
+    return Share(
+        passed=sum(v is True for v in values), scored=len(values), total=len(values) + errors
+    )
+
+
+def _mean(name: str, samples: Sequence[Sample]) -> float:
+    given = (s.scores.get(name) for s in samples)
+    values = [v for v in given if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    return sum(values) / len(values)
+
+
+def as_text(found: Report) -> str:
+    """The report for a terminal, one fact a line."""
+    price = "price unknown" if found.usd is None else f"{found.usd:.4f} USD"
+    counts = f"{found.samples} samples, {found.errors} errors, {found.model_calls} model calls"
+    lines = [f"{counts}, {found.seconds:.1f} s, {price}"]
+    for name, share in found.shares.items():
+        low, high = share.interval
+        lines.append(
+            f"{name}: {share.passed} of {share.total} ({share.value:.1%}, 95 %: {low:.1%} to"
+            f" {high:.1%}); scored {share.scored} of {share.total}"
+        )
+    lines += [f"{name}: mean {mean:.3f}" for name, mean in found.means.items()]
+    for title, counts in (
+        ("status", found.statuses),
+        ("routed by", found.routed_by),
+        ("answered by", found.answered_by),
+    ):
+        lines.append(f"{title}: " + ", ".join(f"{k} {n}" for k, n in sorted(counts.items())))
+    for (expected, got), n in sorted(found.confusion.items(), key=lambda item: -item[1]):
+        lines.append(f"  expected {expected or 'nobody'}, went to {got or 'nobody'}: {n}")
+    return "\n".join(lines)

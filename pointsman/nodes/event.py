@@ -1,0 +1,144 @@
+"""Events: the steps of a run, as data. Stream, progress view and record are made of these."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pointsman.nodes.message import Frozen, Source, Status
+
+
+class Routed(Frozen):
+    """The router decided (or found no route: `to` is empty)."""
+
+    kind: Literal["routed"] = "routed"
+    to: str
+    tier: Literal["rules", "sticky", "model", "handoff", "person", "none"]
+    confidence: float | None = None
+    """Probability of `to` among the candidates, 0 to 1; None where the model gives none."""
+    reason: str = ""
+
+
+class Judged(Frozen):
+    """A guard gave a verdict. Plain `allow` verdicts without a finding are not recorded."""
+
+    kind: Literal["judged"] = "judged"
+    guard: str
+    specialist: str = ""
+    stage: Literal["input", "output", "action"]
+    verdict: Literal["allow", "redact", "block", "escalate"]
+    rule: str = ""
+    count: int = 0
+    """How many spans the rule found. The spans' text is never recorded."""
+
+
+class ModelCalled(Frozen):
+    """One call through the gateway that gave an answer."""
+
+    kind: Literal["model_called"] = "model_called"
+    purpose: str
+    specialist: str = ""
+    model: str
+    source: Literal["model", "cache", "journal", "flight"]
+    """`flight`: another identical call was under way and its answer was shared."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float | None = 0.0
+    """Cost of this call; None where the price is unknown. 0 from cache and journal."""
+    saved_usd: float | None = 0.0
+    """What the same answer cost when it was made, on a cache hit."""
+    seconds: float = 0.0
+    saved_seconds: float = 0.0
+
+
+class ModelFailed(Frozen):
+    """One model of a chain failed; `next` is what is tried then (empty: nothing)."""
+
+    kind: Literal["model_failed"] = "model_failed"
+    model: str
+    error: str
+    message: str
+    next: str = ""
+
+
+class ToolCalled(Frozen):
+    """A tool ran. Arguments are recorded as a digest; the ticket holds them in full for writes."""
+
+    kind: Literal["tool_called"] = "tool_called"
+    tool: str
+    specialist: str
+    effect: Literal["read", "write"]
+    args_digest: str
+    ok: bool = True
+    error: str = ""
+    seconds: float = 0.0
+
+
+class TicketOpened(Frozen):
+    """An action waits for a person."""
+
+    kind: Literal["ticket_opened"] = "ticket_opened"
+    ticket: str
+    specialist: str
+    tool: str
+    reason: str
+
+
+class TicketDecided(Frozen):
+    """A person (or the policy) decided a ticket."""
+
+    kind: Literal["ticket_decided"] = "ticket_decided"
+    ticket: str
+    decision: str
+    by: str
+
+
+class FellBack(Frozen):
+    """A specialist's rule-based fallback took over."""
+
+    kind: Literal["fell_back"] = "fell_back"
+    specialist: str
+    error: str
+    message: str
+
+
+class RunStarted(Frozen):
+    """A run began."""
+
+    kind: Literal["run_started"] = "run_started"
+    run: str
+    thread: str
+
+
+class RunEnded(Frozen):
+    """A run ended, or waits for a person."""
+
+    kind: Literal["run_ended"] = "run_ended"
+    run: str
+    status: Status
+    specialist: str = ""
+    by: Source | None = None
+    text: str = ""
+
+
+Event = Annotated[
+    RunStarted
+    | Routed
+    | Judged
+    | ModelCalled
+    | ModelFailed
+    | ToolCalled
+    | TicketOpened
+    | TicketDecided
+    | FellBack
+    | RunEnded,
+    Field(discriminator="kind"),
+]
+
+
+class Recorded(Frozen):
+    """An event as stored: its place in the run and when it happened (seconds since the epoch)."""
+
+    run: str
+    seq: int
+    at: float
+    event: Event

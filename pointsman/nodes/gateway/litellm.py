@@ -1,0 +1,176 @@
+"""LiteLLMTransport: every provider that LiteLLM knows, one call at a time and never a retry.
+
+LiteLLM is imported in a worker thread at the first call: it costs about five seconds of CPU. It is
+told by environment switches, set just before (and only where the user set none), to fetch nothing,
+to read no `.env` file and to log no more than errors. Its own exceptions end in `faults.py`.
+"""
+
+import asyncio
+import importlib
+import logging
+import os
+from contextlib import suppress
+from dataclasses import replace
+from typing import Protocol, cast
+
+from pydantic import BaseModel, JsonValue
+
+from pointsman.errors import ModelRejected, ModelTimeout, UnknownModel, is_control_flow
+from pointsman.nodes.digest import JsonObject
+from pointsman.nodes.gateway import wire
+from pointsman.nodes.gateway.faults import Vendor, fault
+from pointsman.nodes.gateway.shape import choice_schema
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
+
+SWITCHES = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_OFFLINE_MODE": "true",
+    "LITELLM_MODE": "PRODUCTION",
+    "LITELLM_LOG": "ERROR",
+}
+
+LATE = ("openai.resources", "openai.resources.chat.completions", "litellm.proxy._types")
+
+CLIENT_TIMEOUT = 3600.0
+"""LiteLLM keeps one connection pool per time-out value, so it always gets this one; ours is kept
+around the call."""
+
+CHOICE_TOKENS = 64
+"""Room for a choice inside its JSON object, where the request asks for fewer tokens."""
+
+
+class LiteLLM(Vendor, Protocol):
+    """What is used of the module `litellm`."""
+
+    suppress_debug_info: bool
+
+    async def acompletion(
+        self, *, model: str, messages: list[JsonObject], timeout: float, max_retries: int,
+        drop_params: bool, **options: JsonValue,
+    ) -> BaseModel: ...  # fmt: skip
+    def get_supported_openai_params(self, *, model: str) -> list[str] | None: ...
+    def supports_response_schema(self, *, model: str) -> bool: ...
+
+
+class LiteLLMTransport:
+    """Reaches any provider by LiteLLM's model names, e.g. `openai/gpt-4o-mini`, `ollama/llama3`.
+
+    Keys and base URLs come from the environment, as LiteLLM's own documents name them.
+    """
+
+    def __init__(self) -> None:
+        self._litellm: LiteLLM | None = None
+
+    async def send(self, model: str, request: ModelRequest, timeout: float) -> ModelReply:
+        """Ask the model once. The first call also imports LiteLLM, inside the time-out.
+
+        Raises ModelAuth, UnknownModel, MissingExtra, ModelOverloaded, ModelTimeout,
+        ModelUnreachable, ModelRejected or BadOutput, with none of the provider's own words.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                if self._litellm is None:
+                    self._litellm = await asyncio.to_thread(load)
+                return await self._send(self._litellm, model, request)
+        except TimeoutError as error:
+            raise ModelTimeout(f"Model {model} gave no answer in {timeout:g} s.") from error
+
+    async def _send(self, litellm: LiteLLM, model: str, request: ModelRequest) -> ModelReply:
+        provider = _provider(litellm, model)
+        schema = _schema(litellm, model, request)
+        started = asyncio.get_running_loop().time()
+        try:
+            response = await litellm.acompletion(
+                model=model,
+                messages=wire.messages(request, instruct=schema is None),
+                timeout=CLIENT_TIMEOUT,
+                max_retries=0,
+                # For temperature and the like. Tools are never dropped: see `_options`.
+                drop_params=True,
+                **_options(litellm, model, request, schema),
+            )
+        except Exception as error:
+            if is_control_flow(error):
+                raise
+            # The provider's words may repeat the key or the prompt: they stay out of tracebacks.
+            raise fault(litellm, error, model=model, provider=provider) from None
+        seconds = asyncio.get_running_loop().time() - started
+        reply = wire.read_reply(response.model_dump(), model, request)
+        return replace(reply, usd=_cost(response), seconds=seconds)
+
+    async def aclose(self) -> None:
+        """Nothing to close: LiteLLM keeps one pool of connections per process and event loop, which
+        other teams may be using, and closes it when the loop ends or the process exits."""
+
+
+def load() -> LiteLLM:
+    """Import LiteLLM, quietly and offline. Takes seconds the first time; call it off the loop."""
+    for name, value in SWITCHES.items():
+        os.environ.setdefault(name, value)
+    litellm = cast("LiteLLM", importlib.import_module("litellm"))
+    litellm.suppress_debug_info = True
+    for name in LATE:
+        # What the first call would import on the event loop, which would wait half a second for it.
+        with suppress(ImportError):
+            importlib.import_module(name)
+    if os.environ["LITELLM_LOG"] == SWITCHES["LITELLM_LOG"]:
+        for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+            # Below this it logs prompts and answers as soon as the root logger lets it.
+            logging.getLogger(name).setLevel(logging.ERROR)
+    return litellm
+
+
+def _provider(litellm: LiteLLM, model: str) -> str:
+    try:
+        name, provider, *_ = litellm.get_llm_provider(model)
+    except Exception as error:
+        if is_control_flow(error):
+            raise
+        name, provider = "", ""
+    if not name:
+        raise UnknownModel(
+            f"No provider is known for model {model!r}.",
+            hint='Write it as provider/model, e.g. "openai/gpt-4o-mini".',
+        )
+    return provider
+
+
+def _schema(litellm: LiteLLM, model: str, request: ModelRequest) -> JsonObject | None:
+    """The `response_format` to ask for; None where none is needed or the model knows none."""
+    wanted = choice_schema(request.choices) if request.choices else request.output_schema
+    if wanted is None or not litellm.supports_response_schema(model=model):
+        return None
+    # Only our own choice schema is sure to fit what providers call strict.
+    strict = bool(request.choices)
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": wanted, "strict": strict},
+    }
+
+
+def _options(
+    litellm: LiteLLM, model: str, request: ModelRequest, schema: JsonObject | None
+) -> JsonObject:
+    options: JsonObject = {
+        "max_tokens": max(request.max_tokens, CHOICE_TOKENS if request.choices else 1),
+        "temperature": request.temperature,
+    }
+    if schema is not None:
+        options["response_format"] = schema
+    if request.tools:
+        if "tools" not in (litellm.get_supported_openai_params(model=model) or ()):
+            raise ModelRejected(
+                f"Model {model} cannot call tools.", hint="Give the tier a model that can."
+            )
+        options["tools"] = [wire.tool(tool) for tool in request.tools]
+        # Else LiteLLM looks among the tools for MCP servers of its proxy, and to look it imports
+        # `mcp`, which it does not install (1.106).
+        options["_skip_mcp_handler"] = True
+    return options
+
+
+def _cost(response: BaseModel) -> float | None:
+    """LiteLLM's own figure; None where its price list does not know the model."""
+    hidden = cast("object", getattr(response, "_hidden_params", None))
+    usd = cast("JsonObject", hidden).get("response_cost") if isinstance(hidden, dict) else None
+    return float(usd) if isinstance(usd, int | float) else None

@@ -1,0 +1,74 @@
+"""Transports: which transport serves a model, by its name. Each is made at its first use."""
+
+from collections.abc import Callable, Mapping
+
+from pointsman.errors import UnknownModel
+from pointsman.nodes.gateway.transport import Transport
+
+TransportFactory = Callable[[], Transport]
+
+LITELLM = "litellm"
+
+
+class Transports:
+    """The transports of one gateway.
+
+    `factories` maps a provider (all of a model's name before the first `/`) to what makes its
+    transport, and comes on top of `embedded`. Every other provider is served by `litellm`, a key
+    that can be given too. `scripted` exists only where given.
+    """
+
+    def __init__(self, factories: Mapping[str, TransportFactory] | None = None) -> None:
+        self._factories: dict[str, TransportFactory] = {
+            "embedded": _embedded,
+            LITELLM: _litellm,
+            **(factories or {}),
+        }
+        self._made: dict[str, Transport] = {}
+
+    def of(self, model: str) -> Transport:
+        """The transport that serves the model.
+
+        Raises UnknownModel for `scripted` without a script, MissingExtra where the embedded model's
+        packages are missing.
+        """
+        name = provider_of(model)
+        if name == "scripted" and name not in self._factories:
+            raise UnknownModel(
+                f"Model {model!r} has no script.",
+                hint='Pass Transports({"scripted": lambda: ScriptedTransport(answers)}).',
+            )
+        if name not in self._factories:
+            name = LITELLM
+        if name not in self._made:
+            self._made[name] = self._factories[name]()
+        return self._made[name]
+
+    async def aclose(self) -> None:
+        """Close every transport that was made, also when one fails to. Safe to call twice."""
+        made, self._made = list(self._made.values()), {}
+        failures: list[Exception] = []
+        for transport in made:
+            try:
+                await transport.aclose()
+            except Exception as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+
+def provider_of(model: str) -> str:
+    """The provider's part of a model's name: all before the first `/`."""
+    return model.partition("/")[0]
+
+
+def _embedded() -> Transport:
+    from pointsman.nodes.gateway.embedded import EmbeddedTransport
+
+    return EmbeddedTransport()
+
+
+def _litellm() -> Transport:
+    from pointsman.nodes.gateway.litellm import LiteLLMTransport
+
+    return LiteLLMTransport()

@@ -1,0 +1,227 @@
+"""Message, the one envelope between router, specialists, tools and people, and what it carries.
+
+Everything here is stored (log, tickets, checkpoints): frozen, validated, with a schema version.
+A type in this file is never moved or renamed without a migration.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+from pointsman.nodes.digest import JsonObject
+
+MESSAGE_SCHEMA = "pointsman.message@1"
+
+Status = Literal["done", "partial", "waiting", "blocked", "no_route", "cancelled", "failed"]
+"""How a run stands. `waiting` is the only one that is not final."""
+
+Source = Literal["model", "rules", "fallback", "person", "guard"]
+"""Who settled a route or wrote an answer."""
+
+
+class Frozen(BaseModel):
+    """Base of everything stored: immutable, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ToolCall(Frozen):
+    """A call a model asks for: id (unique in its transcript), tool name, JSON arguments."""
+
+    id: str
+    name: str
+    args: JsonObject = Field(default_factory=dict)
+
+
+class Turn(Frozen):
+    """One line of a transcript, in the chat-completions shape.
+
+    `tool_calls` only on assistant turns; `tool_call_id` and `name` only on tool turns.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+class Attachment(Frozen):
+    """A file by reference. pointsman passes it on and never opens it."""
+
+    uri: str
+    media_type: str = "application/octet-stream"
+    name: str = ""
+
+
+class Request(Frozen):
+    """What a person (or a specialist that hands off) asks for."""
+
+    kind: Literal["request"] = "request"
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+    history: tuple[Turn, ...] = ()
+    """Earlier turns of the thread, oldest first, already cut to the window."""
+
+
+class Answer(Frozen):
+    """A finished answer. `evidence` is what it rests on: the request and every tool result."""
+
+    kind: Literal["answer"] = "answer"
+    text: str
+    data: JsonValue = None
+    """The contract's output as JSON, where the contract has an output schema."""
+    by: Source = "model"
+    evidence: tuple[str, ...] = ()
+
+
+class Outcome(Frozen):
+    """What became of one proposed action."""
+
+    call_id: str
+    tool: str
+    args: JsonObject
+    status: Literal["done", "failed", "rejected", "answered", "refused", "ambiguous"]
+    """`answered`: a person answered instead; `refused`: it no longer fitted and did not run."""
+    text: str
+    """The tool's result, the reviewer's reason or answer, or the error."""
+
+
+class Ruling(Frozen):
+    """What the approval policy says of one proposed call: by which rule of which policy version."""
+
+    call_id: str
+    verdict: Literal["allow", "ask", "deny"]
+    rule: str
+    policy_version: str
+    reason: str = ""
+
+
+class Proposal(Frozen):
+    """Write actions a specialist wants done, with the transcript from which it goes on."""
+
+    kind: Literal["proposal"] = "proposal"
+    request: Request
+    calls: tuple[ToolCall, ...]
+    transcript: tuple[Turn, ...]
+    rulings: tuple[Ruling, ...] = ()
+    """From the approval policy's guard. A call without a ruling asks a person."""
+
+
+class Outcomes(Frozen):
+    """What became of a proposal: goes back to the specialist that proposed."""
+
+    kind: Literal["outcomes"] = "outcomes"
+    request: Request
+    transcript: tuple[Turn, ...]
+    outcomes: tuple[Outcome, ...]
+
+
+class Handoff(Frozen):
+    """A specialist's request that somebody else go on."""
+
+    kind: Literal["handoff"] = "handoff"
+    to: str
+    reason: str
+    request: Request
+
+
+class Escalation(Frozen):
+    """A guard wants a person to look before this goes on.
+
+    `stage` input: `held` is the message that came in and runs again once admitted; output: `held`
+    is the answer that leaves once released.
+    """
+
+    kind: Literal["escalation"] = "escalation"
+    stage: Literal["input", "output"]
+    guard: str
+    rule: str
+    reason: str
+    held: "Request | Outcomes | Answer"
+
+
+class Refusal(Frozen):
+    """A guard's no, worded for the user."""
+
+    kind: Literal["refusal"] = "refusal"
+    guard: str
+    rule: str
+    text: str
+
+
+class Failure(Frozen):
+    """An error that ended the work: its class in the error tree and its sentence."""
+
+    kind: Literal["failure"] = "failure"
+    error: str
+    text: str
+
+
+Payload = Annotated[
+    Request | Answer | Proposal | Outcomes | Handoff | Escalation | Refusal | Failure,
+    Field(discriminator="kind"),
+]
+
+
+def new_id() -> str:
+    """A fresh random id, 32 hex digits."""
+    return uuid4().hex
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Message(Frozen):
+    """The envelope. `payload.kind` is the CloudEvents `type`; times are UTC."""
+
+    schema_version: Literal["pointsman.message@1"] = MESSAGE_SCHEMA
+    id: str = Field(default_factory=new_id, min_length=1, max_length=200)
+    correlation_id: str = ""
+    """The id of the message that began the run; the same on every message of it."""
+    causation_id: str = ""
+    """The id of the message this one answers."""
+    sender: str
+    receiver: str
+    time: AwareDatetime = Field(default_factory=_now)
+    priority: int = Field(default=5, ge=0, le=9)
+    """0 is most urgent, 9 least."""
+    payload: Payload
+
+    @property
+    def type(self) -> str:
+        """The payload's kind, e.g. `request`."""
+        return self.payload.kind
+
+    def reply(self, payload: Payload, *, sender: str) -> "Message":
+        """A message back to this one's sender, correlated and caused by it."""
+        return Message(
+            correlation_id=self.correlation_id or self.id,
+            causation_id=self.id,
+            sender=sender,
+            receiver=self.sender,
+            priority=self.priority,
+            payload=payload,
+        )
+
+    def carrying(self, payload: Payload) -> "Message":
+        """The same message with another payload: what a filter passes on."""
+        return self.model_copy(update={"payload": payload})
+
+
+def request_of(message: Message) -> Request:
+    """The person's request behind a message of type request, outcomes, proposal or handoff.
+
+    Raises TypeError for the types that carry none.
+    """
+    payload = message.payload
+    match payload:
+        case Request():
+            return payload
+        case Outcomes() | Proposal() | Handoff():
+            return payload.request
+        case _:
+            raise TypeError(f"a message of type {payload.kind!r} carries no request")

@@ -1,0 +1,94 @@
+"""Run: what a node may know and use while it handles one message."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from pointsman.errors import DeadlineExceeded
+from pointsman.nodes.event import Event
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
+
+
+class Gateway(Protocol):
+    """The one door to models, as nodes see it."""
+
+    async def complete(self, request: ModelRequest, run: "Run") -> ModelReply:
+        """Answer the request through journal, cache, single-flight and the tier's chain.
+
+        Raises NoModel, Misconfigured, BadOutput (ModelRejected, or every model answered nonsense),
+        BudgetExceeded or DeadlineExceeded.
+        """
+        ...
+
+    async def settle(self, run: "Run", *, keep: bool) -> None:
+        """Write this step's new answers to the response cache (`keep`), or forget them."""
+        ...
+
+
+class Spend:
+    """What a run has used so far, shared by all its steps. Calls that gave an answer by a model."""
+
+    def __init__(self, *, usd: float = 0.0, calls: int = 0, unpriced: int = 0) -> None:
+        self.usd = usd
+        self.calls = calls
+        self.unpriced = unpriced
+        """Calls whose price is unknown. They are not counted as free."""
+        self.held_usd = 0.0
+        """Set aside for calls under way, at their worst case."""
+        self.held_calls = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A bound on one run: US dollars, model calls, or both. None is no bound."""
+
+    usd: float | None = None
+    calls: int | None = 200
+
+
+@dataclass(frozen=True)
+class Run:
+    """One step of one run, handed to every node. Frozen; its counters are the step's own."""
+
+    id: str
+    team: str
+    thread: str
+    tenant: str
+    gateway: Gateway
+    emit: Callable[[Event], None]
+    """Record an event. Never blocks, never raises."""
+    step: str = ""
+    """Which step of the run this is, e.g. `2:billing`. The same when the step is re-run."""
+    specialist: str = ""
+    previous: str = ""
+    """The specialist that last answered in this thread; empty in a new thread."""
+    deadline: float | None = None
+    """Seconds since the epoch, by `clock`."""
+    budget: Budget = field(default_factory=Budget)
+    spend: Spend = field(default_factory=Spend)
+    admitted: frozenset[str] = frozenset()
+    """`guard:rule` pairs that a person has let through in this run."""
+    clock: Callable[[], float] = time.time
+    occurrences: Counter[str] = field(default_factory=Counter[str])
+    """How often each request digest was asked in this step; part of the journal's key."""
+
+    def at(self, step: str, *, specialist: str = "") -> "Run":
+        """The same run at another step, with fresh occurrence counters."""
+        return replace(self, step=step, specialist=specialist, occurrences=Counter())
+
+    def remaining(self, timeout: float) -> float:
+        """Seconds this step may still take: the smaller of `timeout` and the time to the deadline.
+
+        Raises DeadlineExceeded when none are left.
+        """
+        if self.deadline is None:
+            return timeout
+        left = self.deadline - self.clock()
+        if left <= 0:
+            raise DeadlineExceeded(
+                f"Run {self.id} of team {self.team!r} is past its deadline.",
+                hint="Give it a later deadline= or none.",
+            )
+        return min(timeout, left)

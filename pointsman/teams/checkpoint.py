@@ -1,0 +1,39 @@
+"""The checkpointer of a team's own runs: SQLite, strict serialisation, closed with the session."""
+
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiosqlite
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from pointsman.errors import StoreBroken
+
+
+@asynccontextmanager
+async def open_saver(path: Path) -> AsyncGenerator[AsyncSqliteSaver]:
+    """A saver on `path`, open for the block. aiosqlite's thread is no daemon: it must be closed.
+
+    Only types the graph's schema names are read back as such; everything else is plain JSON.
+    Raises StoreBroken for a file that is no database.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        async with aiosqlite.connect(path) as connection:
+            await connection.execute("PRAGMA busy_timeout = 10000")
+            saver = AsyncSqliteSaver(
+                connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None)
+            )
+            await saver.setup()
+            await connection.execute("PRAGMA synchronous = FULL")
+            path.chmod(0o600)
+            yield saver
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        raise StoreBroken(
+            f"The checkpoints {path} are damaged: {error}.",
+            hint="Restore the file from a backup, or move the folder away to start a new one.",
+        ) from error

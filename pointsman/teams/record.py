@@ -1,0 +1,114 @@
+"""A run's record as it happens: events numbered, stored, and passed to whoever streams."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pointsman.nodes import telemetry
+from pointsman.nodes.event import Event, Judged, ModelCalled, Recorded, TicketOpened
+from pointsman.nodes.run import Spend
+from pointsman.teams.store.protocol import Store
+
+MAX_RUNS = 256
+"""Runs whose events are kept in memory; older ones are read from the store when they go on."""
+MAX_EVENTS = 2_000
+"""Events one run may record; later ones are dropped, the last one said so in the log."""
+
+
+@dataclass
+class _Open:
+    seen: list[Recorded]
+    unsaved: list[Recorded] = field(default_factory=list[Recorded])
+    listeners: list[asyncio.Queue[Recorded]] = field(default_factory=list[asyncio.Queue[Recorded]])
+
+
+class Recorder:
+    """Keeps the events of the runs under way; one per set of services."""
+
+    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+        self._open: dict[str, _Open] = {}
+
+    async def begin(self, run: str) -> None:
+        """Load what the run has recorded so far. Again: no change."""
+        if run not in self._open:
+            seen = list(await self._store.events(run))
+            self._open.setdefault(run, _Open(seen))
+            self._forget()
+
+    def listen(self, run: str) -> asyncio.Queue[Recorded]:
+        """A queue that gets every further event of a run that has begun. Bounded by MAX_EVENTS."""
+        queue: asyncio.Queue[Recorded] = asyncio.Queue()
+        self._open[run].listeners.append(queue)
+        return queue
+
+    def emit(self, run: str, event: Event) -> None:
+        """Record an event. Never blocks, never raises."""
+        entry = self._open.get(run)
+        if entry is None or len(entry.seen) >= MAX_EVENTS:
+            return
+        recorded = Recorded(run=run, seq=len(entry.seen), at=self._clock(), event=event)
+        entry.seen.append(recorded)
+        entry.unsaved.append(recorded)
+        for queue in entry.listeners:
+            queue.put_nowait(recorded)
+        _trace(event)
+
+    async def flush(self, run: str, seconds: float) -> None:
+        """Store what is new, and `seconds` more of work on the run."""
+        entry = self._open.get(run)
+        unsaved: Sequence[Recorded] = ()
+        if entry is not None:
+            unsaved, entry.unsaved = entry.unsaved, []
+        await self._store.record(run, unsaved, seconds=seconds)
+
+    def events(self, run: str) -> tuple[Recorded, ...]:
+        """Every event of a run that has begun."""
+        return tuple(self._open[run].seen)
+
+    def unlisten(self, run: str, queue: asyncio.Queue[Recorded]) -> None:
+        """Stop filling a queue that `listen` gave."""
+        entry = self._open.get(run)
+        if entry is not None and queue in entry.listeners:
+            entry.listeners.remove(queue)
+
+    def _forget(self) -> None:
+        """Drop the runs longest in memory that are stored in full and that nobody streams."""
+        idle = [r for r, e in self._open.items() if not e.unsaved and not e.listeners]
+        for run in idle[: max(0, len(self._open) - MAX_RUNS)]:
+            del self._open[run]
+
+
+def spend(events: Sequence[Recorded]) -> Spend:
+    """What the model calls among the events have cost so far."""
+    total = Spend()
+    for recorded in events:
+        event = recorded.event
+        if isinstance(event, ModelCalled) and event.source == "model":
+            total.calls += 1
+            if event.usd is None:
+                total.unpriced += 1
+            else:
+                total.usd += event.usd
+    return total
+
+
+def _trace(event: Event) -> None:
+    """Verdicts and tickets happen at one moment: their spans have no length."""
+    match event:
+        case Judged():
+            attributes = {
+                telemetry.GUARD: event.guard,
+                telemetry.GUARD_RULE: event.rule,
+                telemetry.VERDICT: event.verdict,
+            }
+            with telemetry.span(f"guard {event.guard}", attributes):
+                pass
+        case TicketOpened():
+            attributes = {telemetry.TICKET: event.ticket, telemetry.TOOL: event.tool}
+            with telemetry.span(f"ticket {event.tool}", attributes):
+                pass
+        case _:
+            pass

@@ -1,0 +1,147 @@
+"""What a team's steps work with: store, gateway, guarded specialists, record. Bound to no loop."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from pointsman.guardrails.approval import ApprovalGuard
+from pointsman.guardrails.contract import ContractGuard
+from pointsman.guardrails.guard import Guard
+from pointsman.guardrails.ladder import specialist_ladder
+from pointsman.guardrails.timeout import TimeoutGuard
+from pointsman.nodes.gateway.cache import ResponseCache
+from pointsman.nodes.gateway.gateway import ModelGateway
+from pointsman.nodes.gateway.transports import Transports
+from pointsman.nodes.node import Node
+from pointsman.nodes.router import RouterNode
+from pointsman.nodes.run import Budget, Run
+from pointsman.nodes.specialist import Specialist, ToolLoop
+from pointsman.prompts.library import PromptLibrary
+from pointsman.teams.record import Recorder, spend
+from pointsman.teams.settings import Settings
+from pointsman.teams.spec import ROUTE, TeamSpec
+from pointsman.teams.store.protocol import RunRow, Store
+from pointsman.teams.store.sqlite import SqliteStore
+from pointsman.teams.tickets import Ticket
+
+log = logging.getLogger("pointsman.teams")
+
+Notify = Callable[[Ticket], Awaitable[None] | None]
+NOTIFY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything opened for one team."""
+
+    spec: TeamSpec
+    home: Path
+    store: Store
+    gateway: ModelGateway
+    recorder: Recorder
+    router: RouterNode
+    nodes: Mapping[str, Node]
+    """Each specialist inside its guards, by name."""
+    on_ticket: Notify | None
+    clock: Callable[[], float] = time.time
+
+    def run_for(
+        self, row: RunRow, step: str, *, specialist: str = "", previous: str = "",
+        admitted: frozenset[str] = frozenset(),
+    ) -> Run:  # fmt: skip
+        """The Run that the nodes of one step get."""
+        left = row.seconds_left
+        return Run(
+            id=row.run,
+            team=row.team,
+            thread=row.thread,
+            tenant=row.tenant,
+            gateway=self.gateway,
+            emit=lambda event: self.recorder.emit(row.run, event),
+            step=step,
+            specialist=specialist,
+            previous=previous,
+            deadline=None if left is None else self.clock() + left,
+            budget=Budget(usd=row.budget_usd, calls=row.budget_calls),
+            spend=spend(self.recorder.events(row.run)),
+            admitted=admitted,
+            clock=self.clock,
+        )
+
+    async def tell(self, ticket: Ticket) -> None:
+        """Tell the reviewers that a ticket waits. Their failure is logged and changes nothing."""
+        if self.on_ticket is None:
+            return
+        try:
+            async with asyncio.timeout(NOTIFY_SECONDS):
+                called = self.on_ticket(ticket)
+                if called is not None:
+                    await called
+        except Exception:
+            # Not part of the graph's control flow: the callback is the user's own code.
+            log.warning("on_ticket failed for ticket %s", ticket.id, exc_info=True)
+
+    async def aclose(self) -> None:
+        """Close the models, the cache and the store."""
+        try:
+            await self.gateway.aclose()
+        finally:
+            await self.store.aclose()
+
+
+def open_services(
+    spec: TeamSpec, settings: Settings, *, on_ticket: Notify | None, transports: Transports | None
+) -> Services:
+    """Make a team's services. Opens nothing yet: files and models are opened at first use.
+
+    Raises PromptError for a prompt that is missing or does not render.
+    """
+    home = spec.home or settings.home
+    store = SqliteStore(home / "pointsman.db")
+    prompts = PromptLibrary((spec.prompts,) if spec.prompts else ())
+    chains = spec.models or {"fast": settings.fast, "strong": settings.strong}
+    gateway = ModelGateway(
+        chains=chains,
+        transports=transports or Transports(),
+        journal=store,
+        cache=ResponseCache(home / "cache"),
+        prices=spec.prices,
+        timeout=settings.model_timeout,
+    )
+    routed = [s for s in spec.specialists if s.name in spec.transitions.get(ROUTE, ())]
+    router = RouterNode(
+        spec.router, routed, team=spec.name, prompt=prompts.get(spec.router.prompt)
+    )
+    nodes = {s.name: _specialist_node(s, spec, prompts) for s in spec.specialists}
+    return Services(
+        spec=spec,
+        home=home,
+        store=store,
+        gateway=gateway,
+        recorder=Recorder(store),
+        router=router,
+        nodes=nodes,
+        on_ticket=on_ticket,
+    )
+
+
+def _specialist_node(specialist: Specialist, spec: TeamSpec, prompts: PromptLibrary) -> Node:
+    loop = ToolLoop(
+        specialist,
+        team=spec.name,
+        prompt=prompts.get(specialist.prompt or "specialist/default"),
+        repair=prompts.get("specialist/repair"),
+    )
+    return specialist_ladder(
+        loop,
+        around=spec.guards,
+        approval=ApprovalGuard(spec.policy, {t.name: t for t in specialist.tools}),
+        fallback=specialist.fallback,
+        timeout=TimeoutGuard(specialist.timeout),
+        contract=ContractGuard(specialist.contract),
+        inside=cast("Sequence[Guard]", specialist.guards),
+    )

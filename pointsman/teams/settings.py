@@ -1,0 +1,70 @@
+"""The one place that reads the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pointsman.errors import Misconfigured
+
+DEFAULT_CHAIN = ("embedded",)
+DEFAULT_HOME = Path(".pointsman")
+_CREDENTIALS = ("_API_KEY", "_TOKEN", "_ACCESS_KEY_ID", "_APPLICATION_CREDENTIALS")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says. Arguments given in code win over it."""
+
+    home: Path
+    """Folder of state. `POINTSMAN_HOME`, else `.pointsman` in the current folder."""
+    fast: tuple[str, ...]
+    """Chain of the tier `fast`: model names, first one first. `POINTSMAN_FAST`, comma-separated."""
+    strong: tuple[str, ...]
+    """Chain of the tier `strong`. `POINTSMAN_STRONG`; without it, the chain of `fast`."""
+    model_timeout: float
+    """Seconds one model call may take. `POINTSMAN_MODEL_TIMEOUT`, default 120."""
+    otel: bool
+    """Whether the standard `OTEL_*` variables ask for an export."""
+    otel_exporters: tuple[str, ...] = ()
+    """Names of the span exporters they ask for: `otlp`, `console`, or an installed one's."""
+    keys: frozenset[str] = frozenset()
+    """Names of the variables that hold a provider's credentials. Never their values."""
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment now. Raises Misconfigured for a value that cannot be used."""
+        env = os.environ if environ is None else environ
+        fast = _chain(env.get("POINTSMAN_FAST", "")) or DEFAULT_CHAIN
+        exporter = env.get("OTEL_TRACES_EXPORTER", "")
+        return cls(
+            home=Path(env.get("POINTSMAN_HOME") or DEFAULT_HOME),
+            fast=fast,
+            strong=_chain(env.get("POINTSMAN_STRONG", "")) or fast,
+            model_timeout=_seconds(env, "POINTSMAN_MODEL_TIMEOUT", 120.0),
+            otel=env.get("OTEL_SDK_DISABLED", "").lower() != "true"
+            and (
+                bool(env.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+                or bool(env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+                or exporter not in ("", "none")
+            ),
+            otel_exporters=_chain(exporter) or ("otlp",),
+            keys=frozenset(n for n, value in env.items() if value and n.endswith(_CREDENTIALS)),
+        )
+
+
+def _chain(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name, "")
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise Misconfigured(f"{name}={text!r} is no number of seconds.", hint=f"Try {name}=60.")
+    return value

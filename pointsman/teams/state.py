@@ -1,0 +1,52 @@
+"""The state of one run as the graph keeps it: plain JSON, reset by intake."""
+
+from typing import cast
+
+from pydantic import BaseModel, TypeAdapter
+from typing_extensions import TypedDict
+
+from pointsman.nodes.digest import JsonObject
+from pointsman.nodes.message import Frozen
+from pointsman.teams.tickets import Decision
+
+
+class RunState(TypedDict, total=False):
+    """One run. `next` names the step that follows; `carried` is the Message under way."""
+
+    run: str
+    durable: bool
+    """Whether a checkpointer keeps this graph; without one nothing may wait for a person."""
+    next: str
+    hops: int
+    rounds: int
+    carried: JsonObject
+    trail: list[str]
+    """Digests of (specialist, request) seen: the loop guard."""
+    admitted: list[str]
+    open: list[str]
+    """Tickets of the present proposal that the run has not acted on."""
+    asks: list[JsonObject]
+    """What the gate shows of the pending ones."""
+    outcomes: list[JsonObject]
+    done: list[str]
+    """Results of the writes done so far in this run, for a partial answer."""
+    wake: JsonObject
+
+
+class Wake(Frozen):
+    """What the gate is answered with. It must name its ticket.
+
+    Without a decision it only wakes the run: the ticket's row is the decision. With one, execute
+    puts it through the same claim as every other.
+    """
+
+    ticket: str
+    decision: Decision | None = None
+
+
+def as_json(value: BaseModel) -> JsonObject:
+    """A model as the plain JSON that checkpoints hold."""
+    return cast("JsonObject", value.model_dump(mode="json"))
+
+
+DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)

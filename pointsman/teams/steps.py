@@ -1,0 +1,379 @@
+"""The steps of a run, as plain async functions over the graph's state. Knows no LangGraph.
+
+intake ► route ► specialist ► gate ► execute ► … ► finish. Each step writes `next`, the name of the
+step after it; the graph only follows. No step raises for what goes wrong in a run: it ends in a
+Failure. Only a store that cannot be used, and LangGraph's own control flow, leave a step.
+"""
+
+# pyright: reportTypedDictNotRequiredAccess=false
+# Intake sets every channel.
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import cast
+
+from pointsman.errors import (
+    BadOutput,
+    HopLimit,
+    Misconfigured,
+    NotFound,
+    PointsmanError,
+    StoreBroken,
+    StoreError,
+    is_control_flow,
+)
+from pointsman.nodes import telemetry
+from pointsman.nodes.digest import JsonObject, digest
+from pointsman.nodes.event import RunEnded, TicketOpened
+from pointsman.nodes.message import (
+    Answer,
+    Escalation,
+    Failure,
+    Handoff,
+    Message,
+    Proposal,
+    Refusal,
+    Request,
+    Turn,
+    request_of,
+)
+from pointsman.nodes.router import Route
+from pointsman.nodes.run import Run
+from pointsman.teams import effects, ending, propose
+from pointsman.teams.services import Services
+from pointsman.teams.spec import END, ROUTE, TeamSpec
+from pointsman.teams.state import DECISION, RunState, as_json
+from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.summary import summarise
+from pointsman.teams.tickets import DECIDED, Ticket
+
+log = logging.getLogger("pointsman.teams")
+
+
+Body = Callable[[Run, Services, RunRow], Awaitable[RunState]]
+
+
+class Steps:
+    """The steps of one team's runs."""
+
+    def __init__(self, spec: TeamSpec, services: Callable[[], Awaitable[Services]]) -> None:
+        self._spec = spec
+        self._services = services
+
+    async def intake(
+        self, *, thread_id: str, message_id: str, text: str, durable: bool
+    ) -> RunState:
+        """Begin a run. The team's own run has a row already; inside another graph it is made here,
+        its id derived from the parent's thread and the message, so that a re-run is the same run.
+        """
+        services = await self._services()
+        row = await services.store.find_run(thread_id)
+        if row is None or row.team != self._spec.name:
+            row = nested_row(self._spec, thread_id, message_id, text)
+            await services.store.add_run(row)
+        await services.store.log(row, row.request)
+        earlier = await services.store.window(row, limit=self._spec.window)
+        request = request_of(row.request)
+        seen = request.model_copy(update={"history": (*request.history, *_turns(earlier))})
+        return _reset(row.run, as_json(row.request.carrying(seen)), durable=durable)
+
+    async def route(self, state: RunState) -> RunState:
+        """Find who handles the message: a hand-off's target if the table allows it, or the router's
+        choice. Enforces the hop limit and the loop guard."""
+        hops = state["hops"] + 1
+
+        async def body(run: Run, services: Services, row: RunRow) -> RunState:
+            message = Message.model_validate(state["carried"])
+            route = await self._decide(message, run, services)
+            run.emit(route.as_event())
+            request = request_of(message)
+            if not route.to:
+                return ending.ends(message, Failure(error="NoRoute", text=self._spec.no_route))
+            seen = digest(route.to, request.text.strip().casefold())
+            if seen in state["trail"]:
+                raise HopLimit(
+                    f"Run {run.id} came back to {route.to!r} with the same request: a loop."
+                )
+            if hops > self._spec.max_hops:
+                raise HopLimit(f"Run {run.id} was handed on more than {self._spec.max_hops} times.")
+            onward = message.model_copy(update={"receiver": route.to, "payload": request})
+            return {
+                "next": route.to, "hops": hops, "trail": [*state["trail"], seen],
+                "carried": as_json(onward),
+            }  # fmt: skip
+
+        return await self._work(state, f"{hops}:route", "", body)
+
+    async def _decide(self, message: Message, run: Run, services: Services) -> Route:
+        payload = message.payload
+        if isinstance(payload, Handoff) and payload.to != ROUTE:
+            return Route(payload.to, "handoff", None, payload.reason)
+        with telemetry.span("route", {telemetry.WORKFLOW: self._spec.name}) as span:
+            route = await services.router.decide(request_of(message), run)
+            span.set_attribute(telemetry.ROUTE_TIER, route.tier)
+            if route.confidence is not None:
+                span.set_attribute(telemetry.ROUTE_CONFIDENCE, route.confidence)
+        await services.gateway.settle(run, keep=True)
+        return route
+
+    async def visit(self, name: str, state: RunState) -> RunState:
+        """One visit to a specialist."""
+        step = f"{state['hops']}.{state['rounds']}:{name}"
+
+        async def body(run: Run, services: Services, row: RunRow) -> RunState:
+            message = Message.model_validate(state["carried"])
+            attributes = {
+                telemetry.OPERATION: "invoke_agent",
+                telemetry.AGENT: name,
+                telemetry.CONVERSATION: run.thread,
+                telemetry.RUN: run.id,
+            }
+            keep = False
+            try:
+                with telemetry.span(f"invoke_agent {name}", attributes):
+                    reply = await services.nodes[name](message, run)
+                keep = not isinstance(reply.payload, Refusal | Escalation)
+            finally:
+                await services.gateway.settle(run, keep=keep)
+            match reply.payload:
+                case Handoff(to=to):
+                    self._allow(name, to)
+                    return {"next": "route", "carried": as_json(reply)}
+                case Proposal() | Escalation():
+                    return await self._freeze(name, reply, state, run, services)
+                case Answer() | Refusal() | Failure():
+                    return ending.ends(reply, reply.payload)
+                case _:
+                    raise BadOutput(
+                        f"Specialist {name!r} gave back a {reply.type!r}, which ends no visit."
+                    )
+
+        return await self._work(state, step, name, body)
+
+    def _allow(self, name: str, to: str) -> None:
+        """Raises Misconfigured for a hand-off that the transition table does not hold."""
+        allowed = [n for n in self._spec.transitions.get(name, ()) if n != END]
+        if to not in allowed:
+            raise Misconfigured(
+                f"{name!r} handed on to {to!r}, which its row of the transition table"
+                f" ({', '.join(allowed) or 'nobody'}) does not hold.",
+                hint="Add it to hands_off_to, or correct the prompt.",
+            )
+
+    async def _freeze(
+        self, name: str, reply: Message, state: RunState, run: Run, services: Services
+    ) -> RunState:
+        """Make the tickets, on disk before the run can pause."""
+        rounds = state["rounds"] + 1
+        if rounds > self._spec.max_rounds:
+            raise HopLimit(
+                f"Run {run.id} proposed actions more than {self._spec.max_rounds} times."
+            )
+        if isinstance(reply.payload, Proposal):
+            tickets = await propose.action_tickets(self._spec, name, reply.payload, run)
+        else:
+            tickets = [propose.held_ticket(name, cast("Escalation", reply.payload), run)]
+        if not state["durable"] and any(t.status == "pending" for t in tickets):
+            raise Misconfigured(
+                f"Team {self._spec.name!r} must ask a person here, and the graph it runs in has no"
+                " checkpointer: the wait could never end.",
+                hint="Compile the outer graph with a checkpointer.",
+            )
+        await services.store.freeze(tickets)
+        # A re-run of this step finds the rows of the first time, which may be decided by now.
+        rows = [await _ticket(services, t.id) for t in tickets]
+        for ticket in rows:
+            if ticket.status == "pending":
+                run.emit(
+                    TicketOpened(
+                        ticket=ticket.id, specialist=name, tool=ticket.tool, reason=ticket.reason
+                    )
+                )
+                await services.tell(ticket)
+        update: RunState = {"rounds": rounds, "carried": as_json(reply), "outcomes": []}
+        return update | await self._pause_or_act(rows, run, services)
+
+    async def _pause_or_act(
+        self, tickets: Sequence[Ticket], run: Run, services: Services
+    ) -> RunState:
+        pending = [t for t in tickets if t.status == "pending"]
+        still_open = [t.id for t in tickets]
+        if any(t.status in DECIDED for t in tickets):
+            return {"next": "execute", "open": still_open, "asks": [], "wake": {}}
+        row = await services.store.find_run(run.id)
+        assert row is not None  # noqa: S101 (the step began by loading it)
+        name = pending[0].specialist
+        result = summarise(
+            row, services.recorder.events(run.id), status="waiting", seconds=row.seconds,
+            specialist=name, tickets=pending,
+        )  # fmt: skip
+        await services.store.move_run(run.id, "waiting", frm=("running", "waiting"), result=result)
+        run.emit(RunEnded(run=run.id, status="waiting", specialist=name))
+        return {
+            "next": "gate",
+            "open": still_open,
+            "asks": [propose.ask(t) for t in pending],
+            "wake": {},
+        }
+
+    async def execute(self, state: RunState) -> RunState:
+        """Act on every decided ticket, one after another, and go back to the gate for the rest."""
+
+        async def body(run: Run, services: Services, row: RunRow) -> RunState:
+            await self._claim_raw(state, services)
+            await services.store.move_run(run.id, "running", frm=("waiting",))
+            still: list[Ticket] = []
+            outcomes = list(state["outcomes"])
+            done = list(state["done"])
+            for ticket_id in state["open"]:
+                ticket = await _ticket(services, ticket_id)
+                if ticket.status == "pending":
+                    still.append(ticket)
+                    continue
+                outcome = await effects.settle(ticket, self._spec, services.store, run)
+                outcomes.append(as_json(outcome))
+                if ticket.kind == "action" and outcome.status == "done":
+                    done.append(outcome.text)
+            update: RunState = {"outcomes": outcomes, "done": done}
+            if still:
+                return update | await self._pause_or_act(still, run, services)
+            return update | ending.after_tickets(state, outcomes)
+
+        return await self._work(state, f"{state['hops']}.{state['rounds']}:execute", "", body)
+
+    async def _claim_raw(self, state: RunState, services: Services) -> None:
+        """A decision that came by a raw `Command(resume=…)`: the same claim as every other."""
+        decision = state["wake"].get("decision")
+        ticket = state["wake"].get("ticket")
+        if decision is None or not isinstance(ticket, str):
+            return
+        try:
+            if ticket not in state["open"]:
+                raise NotFound(f"Ticket {ticket!r} is not open in run {state['run']}.")
+            await effects.claim(
+                self._spec, services.store, ticket, DECISION.validate_python(decision)
+            )
+        except PointsmanError as error:
+            log.warning("a resume of run %s was refused: %s", state["run"], error)
+
+    async def finish(self, state: RunState) -> tuple[RunState, str]:
+        """Record what the run came to. Gives the text for the graph's `messages`."""
+        services = await self._services()
+        row = await services.store.find_run(state["run"])
+        if row is None:
+            raise StoreBroken(f"Run {state['run']} is not in the store {services.home} any more.")
+        await services.recorder.begin(row.run)
+        message = Message.model_validate(state["carried"])
+        status, text, error = ending.ending(message.payload, state["done"])
+        answer = message.payload if isinstance(message.payload, Answer) else None
+        by = answer.by if answer else ("guard" if isinstance(message.payload, Refusal) else None)
+        result = summarise(
+            row, services.recorder.events(row.run), status=status, seconds=row.seconds,
+            specialist=message.sender if message.sender in services.nodes else "",
+            answer=text, by=by, data=answer.data if answer else None, error=error,
+        )  # fmt: skip
+        await services.store.log(row, message)
+        if await services.store.move_run(
+            row.run, status, frm=("running", "waiting"), result=result
+        ):
+            ended = RunEnded(
+                run=row.run, status=status, specialist=result.specialist, by=by, text=text
+            )
+            services.recorder.emit(row.run, ended)
+        await services.recorder.flush(row.run, 0.0)
+        return {"next": END}, text
+
+    async def _work(self, state: RunState, step: str, specialist: str, body: Body) -> RunState:
+        """Run a step's body with its Run, clock, log context and record; an error ends the run."""
+        services = await self._services()
+        row = await services.store.find_run(state["run"])
+        if row is None:
+            raise StoreBroken(f"Run {state['run']} is not in the store {services.home} any more.")
+        await services.recorder.begin(row.run)
+        previous = await services.store.last_specialist(row)
+        run = services.run_for(
+            row, step, specialist=specialist, previous=previous,
+            admitted=frozenset(state["admitted"]),
+        )  # fmt: skip
+        carried = Message.model_validate(state["carried"])
+        began = time.perf_counter()
+        try:
+            with telemetry.log_context(_context(row, specialist)):
+                if row.cancelled_by:
+                    text = f"Cancelled by {row.cancelled_by}."
+                    return ending.ends(carried, Failure(error="Cancelled", text=text))
+                run.remaining(float("inf"))
+                return await body(run, services, row)
+        except StoreError:
+            raise
+        except Exception as error:
+            if is_control_flow(error):
+                raise
+            log.log(
+                logging.INFO if isinstance(error, PointsmanError) else logging.ERROR,
+                "step %s of run %s failed: %s", step, row.run, error,
+                exc_info=not isinstance(error, PointsmanError),
+            )  # fmt: skip
+            failure = Failure(error=type(error).__name__, text=str(error) or type(error).__name__)
+            return ending.ends(carried, failure, sender=specialist)
+        finally:
+            await services.recorder.flush(row.run, time.perf_counter() - began)
+
+
+async def _ticket(services: Services, ticket: str) -> Ticket:
+    found = await services.store.find_ticket(ticket)
+    if found is None:
+        raise StoreBroken(f"Ticket {ticket} is not in the store {services.home} any more.")
+    return found
+
+
+def nested_row(spec: TeamSpec, thread_id: str, message_id: str, text: str) -> RunRow:
+    """The row of a run inside somebody else's graph."""
+    request = Message(id=message_id, sender="user", receiver=spec.name, payload=Request(text=text))
+    return RunRow(
+        run=run_id(spec.name, thread_id, message_id),
+        team=spec.name,
+        thread=thread_id,
+        tenant="default",
+        request=request,
+        state="running",
+        root_thread=thread_id,
+        nested=True,
+        seconds_left=None,
+        budget_usd=spec.budget.usd,
+        budget_calls=spec.budget.calls,
+    )
+
+
+def run_id(team: str, thread: str, message_id: str, *, tenant: str = "default") -> str:
+    """A run's id: the same message delivered again is the same run."""
+    return "r" + digest("run", team, tenant, thread, message_id)[:15]
+
+
+def _reset(run: str, carried: JsonObject, *, durable: bool) -> RunState:
+    """Every per-run channel anew: on a parent's thread the last run's values are still there."""
+    return {
+        "run": run, "durable": durable, "next": "route", "hops": 0, "rounds": 0,
+        "carried": carried, "trail": [], "admitted": [], "open": [], "asks": [],
+        "outcomes": [], "done": [], "wake": {},
+    }  # fmt: skip
+
+
+def _turns(earlier: Sequence[Message]) -> tuple[Turn, ...]:
+    """Requests and answers of a thread as a transcript; what was blocked or failed is not in it."""
+    turns: list[Turn] = []
+    for message in earlier:
+        match message.payload:
+            case Request(text=text):
+                turns.append(Turn(role="user", content=text))
+            case Answer(text=text):
+                turns.append(Turn(role="assistant", content=text))
+            case _:
+                pass
+    return tuple(turns)
+
+
+def _context(row: RunRow, specialist: str) -> Mapping[str, str]:
+    context = {"team": row.team, "run": row.run, "thread": row.thread}
+    return context | ({"specialist": specialist} if specialist else {})

@@ -1,0 +1,56 @@
+"""From a run's events to its Result: derived from what is recorded anyway."""
+
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
+from pointsman.nodes.event import ModelCalled, Recorded, Routed
+from pointsman.nodes.message import Source, Status
+from pointsman.teams.result import Result
+from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.tickets import Ticket
+
+
+def summarise(
+    row: RunRow,
+    events: Sequence[Recorded],
+    *,
+    status: Status,
+    seconds: float,
+    specialist: str = "",
+    answer: str = "",
+    by: Source | None = None,
+    data: JsonValue = None,
+    tickets: Sequence[Ticket] = (),
+    error: str = "",
+) -> Result:
+    """The Result of a run that has these events. `seconds` is the time it was worked on."""
+    calls = [e.event for e in events if isinstance(e.event, ModelCalled)]
+    paid = [c for c in calls if c.source == "model"]
+    hits = [c for c in calls if c.source == "cache"]
+    usd = [c.usd for c in paid]
+    route = next((e.event for e in events if isinstance(e.event, Routed)), None)
+    return Result(
+        run=row.run,
+        thread=row.thread,
+        team=row.team,
+        message_id=row.request.id,
+        status=status,
+        route=route.to if route else "",
+        route_tier=route.tier if route else "",
+        route_confidence=route.confidence if route else None,
+        specialist=specialist,
+        answer=answer,
+        by=by,
+        data=data,
+        tickets=tuple(tickets),
+        model_calls=len(paid),
+        cache_hits=len(hits),
+        input_tokens=sum(c.input_tokens for c in paid),
+        output_tokens=sum(c.output_tokens for c in paid),
+        usd=None if None in usd else sum(u for u in usd if u is not None),
+        saved_usd=sum(c.saved_usd or 0.0 for c in hits),
+        seconds=seconds,
+        saved_seconds=sum(c.saved_seconds for c in hits),
+        error=error,
+    )

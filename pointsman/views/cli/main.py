@@ -1,0 +1,120 @@
+"""`pointsman`: the command line. Every command's code is loaded only when it is called."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pointsman.views.cli.exits import leave, report
+from pointsman.views.cli.project import Project
+
+_RUNS = "pointsman.views.cli.runs"
+_DECISIONS = "pointsman.views.cli.decisions"
+_TEAM = "pointsman.views.cli.inspection"
+_COMMANDS = {
+    "new": ("pointsman.views.cli.new", "new", "Start a project: a working team with its tests."),
+    "run": (_RUNS, "run", "Run one message, or a file of them, through the team."),
+    "chat": (_RUNS, "chat", "Talk with the team, one thread long."),
+    "resume": (_RUNS, "resume", "Go on with a run that was interrupted."),
+    "cancel": (_RUNS, "cancel", "Cancel a run and its open tickets."),
+    "approvals": (_DECISIONS, "approvals", "List what waits for a person."),
+    "approve": (_DECISIONS, "approve", "Approve a ticket and continue its run."),
+    "edit": (_DECISIONS, "edit", "Approve a ticket with other arguments."),
+    "reject": (_DECISIONS, "reject", "Reject a ticket, with a reason."),
+    "respond": (_DECISIONS, "respond", "Answer yourself instead of the action."),
+    "escalate": (_DECISIONS, "escalate", "Pass a ticket to another reviewer."),
+    "show": (_TEAM, "show", "Show what happened in a run, step by step."),
+    "check": (_TEAM, "check", "Check the team: who may do what, who follows whom, faults."),
+    "graph": (_TEAM, "graph", "Draw the team: Mermaid, SVG or PNG."),
+    "models": (_TEAM, "models", "List the models of each tier and whether they are set up."),
+}
+"""Command -> module, attribute, the line in `pointsman --help`."""
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is called, and words every error in one place."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands, in the order a newcomer meets them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module and give the command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name, _ = _COMMANDS[cmd_name]
+        command = getattr(import_module(module), name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands for `--help`, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """Run a command line and exit with its code."""
+        argv = list(sys.argv[1:] if args is None else args)
+        extra["standalone_mode"] = False
+        try:
+            outcome = super().main(argv, *rest, **extra)
+        except BrokenPipeError:
+            leave(1)
+        except (Exception, KeyboardInterrupt) as error:
+            leave(report(error, debug="--debug" in argv))
+        leave(outcome if isinstance(outcome, int) else 0)
+
+
+def _version() -> str:
+    try:
+        return version("pointsman")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with `pointsman new my_team`; `pointsman COMMAND --help` shows examples.",
+)
+@click.version_option(_version(), prog_name="pointsman")
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path),
+    help="The project's folder. Default: the nearest one upwards with a team in pyproject.toml.",
+)
+@click.option(
+    "--team",
+    metavar="MODULE:ATTR",
+    help="The team. Default: `team` under [tool.pointsman] in the project's pyproject.toml.",
+)
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of state. Default: POINTSMAN_HOME, else .pointsman in the project.",
+)
+@click.option("--log-json", is_flag=True, help="Write JSON logs, one object a line, to stderr.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    project: Path | None,
+    team: str | None,
+    home: Path | None,
+    log_json: bool,  # noqa: FBT001 - click passes options by name
+    debug: bool,  # noqa: FBT001 - read from the command line itself
+) -> None:
+    """Teams of LLM specialists: routed, guarded, approved by people, effects once.
+
+    Exit codes: 0 done or partial, 1 failed, blocked, cancelled or no route, 2 wrong usage,
+    3 waiting for a person, 130 stopped with Ctrl-C.
+    """
+    ctx.obj = Project(folder=project, team=team, home=home, log_json=log_json)
+
+
+def main() -> None:
+    """The `pointsman` program."""
+    cli.main(prog_name="pointsman")

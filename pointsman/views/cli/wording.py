@@ -1,0 +1,166 @@
+"""Events and figures in words: one short line each, the same in the progress view and in `show`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pointsman.nodes.event import (
+    Event,
+    FellBack,
+    Judged,
+    ModelCalled,
+    ModelFailed,
+    Routed,
+    RunEnded,
+    RunStarted,
+    TicketDecided,
+    TicketOpened,
+    ToolCalled,
+)
+from pointsman.nodes.message import Source, Status
+from pointsman.views.visible import one_line
+
+Tone = Literal["plain", "good", "note", "warn", "bad", "dim"]
+
+STATUS_TONE: dict[Status, Tone] = {
+    "done": "good",
+    "partial": "note",
+    "waiting": "note",
+    "blocked": "bad",
+    "no_route": "warn",
+    "cancelled": "warn",
+    "failed": "bad",
+}
+STATUS_WORDS: dict[Status, str] = {
+    "done": "done",
+    "partial": "partial",
+    "waiting": "waiting for a person",
+    "blocked": "blocked",
+    "no_route": "no route",
+    "cancelled": "cancelled",
+    "failed": "failed",
+}
+_WRITTEN_BY: dict[Source, str] = {
+    "model": "the model",
+    "rules": "rules",
+    "fallback": "the fallback",
+    "person": "a person",
+    "guard": "a guard",
+}
+_TIERS = {
+    "rules": "by a rule",
+    "sticky": "same topic as before",
+    "model": "by the model",
+    "handoff": "handed over",
+    "person": "by a person",
+    "none": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One step: a one-word label, what happened, and how it should look."""
+
+    label: str
+    text: str
+    tone: Tone = "plain"
+
+
+def line_of(event: Event) -> Line:
+    """The event in words."""
+    match event:
+        case Routed():
+            return _routed(event)
+        case Judged():
+            return _judged(event)
+        case ModelCalled():
+            return _called(event)
+        case ModelFailed():
+            then = f"; trying {event.next}" if event.next else "; nothing left to try"
+            return Line("model", f"{event.model}: {one_line(event.message)}{then}", "warn")
+        case ToolCalled():
+            how = "" if event.ok else f" failed: {one_line(event.error)}"
+            kind = "write" if event.effect == "write" else "read"
+            text = f"{event.tool} ({kind}, {seconds(event.seconds)}){how}"
+            return Line("tool", text, "plain" if event.ok else "bad")
+        case TicketOpened():
+            why = f": {one_line(event.reason)}" if event.reason else ""
+            text = f"{short(event.ticket)} {event.tool} waits for a person{why}"
+            return Line("ticket", text, "note")
+        case TicketDecided():
+            return Line("decision", f"{short(event.ticket)} {event.decision} by {event.by}", "note")
+        case FellBack():
+            text = f"{event.specialist} answers by rules: {event.error}, {one_line(event.message)}"
+            return Line("fallback", text, "warn")
+        case RunStarted():
+            return Line("start", f"run {short(event.run)}, thread {event.thread}", "dim")
+        case RunEnded():
+            return ended(event.status, event.specialist, event.by)
+
+
+def ended(status: Status, specialist: str, by: Source | None) -> Line:
+    """How a run ended: its status and who wrote the answer."""
+    words = STATUS_WORDS[status]
+    if by is not None and status != "waiting":
+        words += f", answered by {_WRITTEN_BY[by]}"
+    if specialist:
+        words += f" ({specialist})"
+    return Line("end", words, STATUS_TONE[status])
+
+
+def _routed(event: Routed) -> Line:
+    if not event.to:
+        why = f": {one_line(event.reason)}" if event.reason else ""
+        return Line("route", f"nobody{why}", "warn")
+    sure = "" if event.confidence is None else f"{event.confidence:.0%} "
+    why = f" ({one_line(event.reason)})" if event.reason and event.tier != "model" else ""
+    return Line("route", f"{event.to} {sure}{_TIERS[event.tier]}{why}", "good")
+
+
+def _judged(event: Judged) -> Line:
+    found = f"{event.count} found" if event.count else ""
+    about = ", ".join(part for part in (event.stage, event.rule, found) if part)
+    verdict = {
+        "allow": "allows",
+        "redact": "redacts",
+        "block": "blocks",
+        "escalate": "asks a person",
+    }
+    tone: Tone = {"allow": "dim", "redact": "note", "block": "bad", "escalate": "note"}[
+        event.verdict
+    ]  # pyright: ignore[reportAssignmentType]
+    return Line("guard", f"{event.guard} {verdict[event.verdict]} ({about})", tone)
+
+
+def _called(event: ModelCalled) -> Line:
+    if event.source == "model":
+        cost = f"{event.input_tokens}+{event.output_tokens} tokens, {money(event.usd)}"
+        return Line("model", f"{event.purpose}: {event.model}, {cost}, {seconds(event.seconds)}")
+    where = {"cache": "cache hit", "journal": "already paid", "flight": "shared with an equal call"}
+    saved = f"saved {seconds(event.saved_seconds)}"
+    if event.saved_usd:
+        saved += f" and {money(event.saved_usd)}"
+    return Line("model", f"{event.purpose}: {where[event.source]}, {saved}", "dim")
+
+
+def seconds(value: float) -> str:
+    """A duration: `4 ms`, `1.2 s`, `3 min 20 s`."""
+    if value < 0.95:
+        return f"{value * 1000:.0f} ms"
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def money(value: float | None) -> str:
+    """US dollars: `$0`, `$0.0012`, `$3.20`; `price unknown` for None."""
+    if value is None:
+        return "price unknown"
+    if value == 0:
+        return "$0"
+    return f"${value:.2f}" if value >= 1 else f"${value:.4f}"
+
+
+def short(name: str) -> str:
+    """The first eight characters of a long id: enough to give back as a prefix."""
+    return name[:8] if len(name) > 12 else name

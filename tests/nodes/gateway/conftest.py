@@ -1,0 +1,85 @@
+"""What the gateway's tests share: a run that remembers its events, and requests."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import settings
+
+from pointsman.nodes.event import Event, ModelCalled, ModelFailed
+from pointsman.nodes.gateway.gateway import ModelGateway
+from pointsman.nodes.gateway.journal import MemoryJournal
+from pointsman.nodes.gateway.transport import ModelRequest
+from pointsman.nodes.gateway.transports import Transports
+from pointsman.nodes.message import Turn
+from pointsman.nodes.run import Budget, Run, Spend
+
+# On a busy machine a slow example is no failure.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+
+@dataclass
+class Events:
+    """The events of a test, by kind."""
+
+    all: list[Event] = field(default_factory=list[Event])
+
+    @property
+    def called(self) -> list[ModelCalled]:
+        """The answers."""
+        return [event for event in self.all if isinstance(event, ModelCalled)]
+
+    @property
+    def failed(self) -> list[ModelFailed]:
+        """The failures."""
+        return [event for event in self.all if isinstance(event, ModelFailed)]
+
+
+@pytest.fixture
+def events() -> Events:
+    """Everything the runs of the test emit."""
+    return Events()
+
+
+@pytest.fixture
+def run(events: Events) -> Callable[..., Run]:
+    """Makes runs; the same arguments make the same step of the same run, as a re-execution does."""
+
+    def make(
+        id: str = "r1",  # noqa: A002
+        *,
+        step: str = "1:billing",
+        tenant: str = "default",
+        budget: Budget | None = None,
+        spend: Spend | None = None,
+        deadline: float | None = None,
+    ) -> Run:
+        idle = ModelGateway(
+            chains={"fast": ("none",)}, transports=Transports({}), journal=MemoryJournal()
+        )
+        run = Run(
+            id=id,
+            team="support",
+            thread="t",
+            tenant=tenant,
+            gateway=idle,
+            emit=events.all.append,
+            budget=budget or Budget(),
+            spend=spend or Spend(),
+            deadline=deadline,
+            clock=lambda: 0.0,
+        )
+        return run.at(step, specialist="billing")
+
+    return make
+
+
+@pytest.fixture
+def ask() -> Callable[..., ModelRequest]:
+    """Makes requests out of one user turn."""
+
+    def make(text: str = "hello", **options: object) -> ModelRequest:
+        return ModelRequest(turns=(Turn(role="user", content=text),), **options)  # type: ignore[arg-type]
+
+    return make

@@ -1,0 +1,101 @@
+"""Teams as Mermaid, SVG and PNG."""
+
+import struct
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pointsman.views.picture import Picture, Role, mermaid
+from pointsman.views.svg import png, svg
+
+BILLING = Role(
+    "billing",
+    "charges and refunds",
+    (("lookup_invoice", "read"), ("refund", "ask")),
+    ("shipping",),
+    fallback=True,
+)
+SHIPPING = Role("shipping", "parcels", (("track", "read"), ("hold", "write")), ("billing",))
+ADVICE = Role("advice", "questions")
+TEAM = Picture("support", (BILLING, SHIPPING, ADVICE), ("billing", "shipping", "advice"))
+ANY_TEXT = st.text(max_size=60)
+
+
+def test_mermaid_has_every_edge() -> None:
+    """Routes, hand-offs, proposals, outcomes and the no-route edge are all drawn."""
+    text = mermaid(TEAM)
+    for edge in (
+        "route --> s1",
+        "route -. no route .-> finish",
+        "s1 -. hands off .-> s2",
+        "s2 -. hands off .-> s1",
+        "s1 -- proposes --> gate",
+        "execute -. outcome .-> s2",
+        "s3 --> finish",
+    ):
+        assert f"  {edge}\n" in text
+    assert "s3 -- proposes --> gate" not in text
+
+
+def test_a_team_that_only_reads_has_no_gate() -> None:
+    """Without write tools there is neither an approval nor an execute step."""
+    team = Picture("advice", (ADVICE,), ("advice",))
+    assert "gate" not in mermaid(team)
+    assert "approval" not in svg(team)
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_mermaid_labels_cannot_break_out(name: str, handles: str) -> None:
+    """Whatever a name or a description holds, a label stays one quoted label on one line."""
+    text = mermaid(Picture("t", (Role(name, handles),), (name,)))
+    line = next(line for line in text.splitlines() if line.startswith("  s1["))
+    assert line.startswith('  s1["<b>')
+    assert line.endswith('"]:::role')
+    assert line.count('"') == 2
+
+
+@given(ANY_TEXT, ANY_TEXT, ANY_TEXT)
+def test_svg_is_well_formed_whatever_the_names(team: str, name: str, handles: str) -> None:
+    """Names and descriptions are escaped: the SVG always parses, and runs no script."""
+    drawn = svg(Picture(team, (Role(name, handles, ((name, "write"),)),), (name,)))
+    root = ElementTree.fromstring(drawn)  # noqa: S314 - our own output
+    assert not root.findall(".//{http://www.w3.org/2000/svg}script")
+
+
+def test_svg_shows_every_name() -> None:
+    """Every specialist and every tool can be read in the picture."""
+    words = " ".join(ElementTree.fromstring(svg(TEAM)).itertext())  # noqa: S314 - our own output
+    for name in ("billing", "shipping", "advice", "lookup_invoice", "refund", "track", "hold"):
+        assert name in words
+
+
+def test_cards_do_not_overlap() -> None:
+    """However many tools a specialist has, the next card begins below it."""
+    roles = tuple(
+        Role(f"r{n}", "x " * 200, tuple((f"tool_number_{k}", "read") for k in range(3 * n)))
+        for n in range(6)
+    )
+    root = ElementTree.fromstring(svg(Picture("t", roles, ())))  # noqa: S314 - our own output
+    cards = [
+        (float(r.get("y", 0)), float(r.get("height", 0)))
+        for r in root.iter("{http://www.w3.org/2000/svg}rect")
+        if r.get("fill") == "#ffffff" and r.get("y")
+    ]
+    assert len(cards) == 6
+    assert all(y + h < after for (y, h), (after, _) in pairwise(cards))
+
+
+@pytest.mark.parametrize("zoom", [1, 2])
+def test_png_has_the_size_of_the_drawing(zoom: int) -> None:
+    """The PNG is the SVG's size times the zoom, and its labels are drawn."""
+    drawing = svg(TEAM)
+    root = ElementTree.fromstring(drawing)  # noqa: S314 - our own output
+    data = png(drawing, zoom=zoom)
+    assert data.startswith(b"\x89PNG")
+    size = struct.unpack(">II", data[16:24])
+    assert size == tuple(round(float(root.get(k, "0")) * zoom) for k in ("width", "height"))
+    without = drawing.replace(">support<", "><")
+    assert png(without, zoom=zoom) != data
