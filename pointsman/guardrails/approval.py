@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pointsman.guardrails.policy import Action, ApprovalPolicy
+from pointsman.guardrails.guard import closed
+from pointsman.guardrails.policy import Action, ApprovalPolicy, Then
+from pointsman.guardrails.verdict import VerdictName
 from pointsman.nodes.event import Judged
-from pointsman.nodes.message import Message, Proposal, Ruling, ToolCall
+from pointsman.nodes.message import Message, Proposal, Refusal, Ruling, ToolCall
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
 from pointsman.nodes.specialist import AnyTool
 
-_VERDICT = {"allow": "allow", "ask": "escalate", "deny": "block"}
+_VERDICT: dict[Then, VerdictName] = {"allow": "allow", "ask": "escalate", "deny": "block"}
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,23 @@ class ApprovalGuard:
             payload = reply.payload
             if not isinstance(payload, Proposal):
                 return reply
-            rulings = tuple(self._rule_on(call, run) for call in payload.calls)
-            for ruling in rulings:
-                run.emit(
-                    Judged(
-                        guard=self.name,
-                        specialist=run.specialist,
-                        stage="action",
-                        verdict=_VERDICT[ruling.verdict],  # pyright: ignore[reportArgumentType]
-                        rule=ruling.rule,
-                    )
-                )
+            rulings = closed(self.name, "action", run, lambda: self._rule_on_each(payload, run))
+            if isinstance(rulings, Refusal):
+                return reply.carrying(rulings)
             return reply.carrying(payload.model_copy(update={"rulings": rulings}))
 
         return ruled
+
+    def _rule_on_each(self, proposal: Proposal, run: Run) -> tuple[Ruling, ...]:
+        rulings = tuple(self._rule_on(call, run) for call in proposal.calls)
+        for ruling in rulings:
+            run.emit(
+                Judged(
+                    guard=self.name, specialist=run.specialist, stage="action",
+                    verdict=_VERDICT[ruling.verdict], rule=ruling.rule,
+                )
+            )  # fmt: skip
+        return rulings
 
     def _rule_on(self, call: ToolCall, run: Run) -> Ruling:
         tool = self.tools.get(call.name)

@@ -23,12 +23,7 @@ _LOOK_ALIKES = str.maketrans(
     "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7"
     "\u03b1\u03bf\u03bd\u03c1\u03c5\u03b9\u03ba"
     "\u0131\u0261\u0251\u0585\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u3002\u2028\u2029",
-    "aeopcyxijshdqw"
-    "ABEKMHOPCTXYIJ"
-    "SQWkmtbh"
-    "ABEZHIKMNOPTYX"
-    "aovpuik"
-    "igao-------.\n\n",
+    "aeopcyxijshdqwABEKMHOPCTXYIJSQWkmtbhABEZHIKMNOPTYXaovpuikigao-------.\n\n",
 )
 
 

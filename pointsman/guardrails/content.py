@@ -42,7 +42,7 @@ _PLACEHOLDER = re.compile(r"\[(SECRET|EMAIL|CARD|IBAN|PHONE|SSN|IP)_(\d{1,9})\]"
 
 @dataclass(frozen=True)
 class ContentFilter:
-    """Finds credentials (`secrets`) and personal data (`pii`) and redacts, refuses or asks a person.
+    """Finds credentials (`secrets`) and personal data (`pii`); redacts, refuses or asks a person.
 
     Read on the way in: the request, its history, the outcomes of actions. On the way out: an
     answer's text and data, a hand-off, the arguments of a proposal. Not read: attachments.
@@ -71,13 +71,19 @@ class ContentFilter:
         async def filtered(message: Message, run: Run) -> Message:
             numbers = _Numbers()
             seen = closed(
-                self.name, "input", run, lambda: self._judged(message.payload, "input", run, numbers)
+                self.name,
+                "input",
+                run,
+                lambda: self._judged(message.payload, "input", run, numbers),
             )
             if isinstance(seen, Refusal | Escalation):
                 return message.reply(seen, sender=run.specialist)
             reply = await inner(_with(message, seen), run)
             left = closed(
-                self.name, "output", run, lambda: self._judged(reply.payload, "output", run, numbers)
+                self.name,
+                "output",
+                run,
+                lambda: self._judged(reply.payload, "output", run, numbers),
             )
             return _with(reply, left)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from pointsman.errors import BadOutput
+from pointsman.guardrails.guard import closed
 from pointsman.nodes.contract import Contract
 from pointsman.nodes.event import Judged
 from pointsman.nodes.message import Answer, Handoff, Message, Proposal, Refusal, Request
@@ -27,7 +28,9 @@ class ContractGuard:
         """The guarded node."""
 
         async def checked(message: Message, run: Run) -> Message:
-            fault = self._input_fault(message)
+            fault = closed(self.name, "input", run, lambda: self._input_fault(message))
+            if isinstance(fault, Refusal):
+                return message.reply(fault, sender=self.contract.role)
             if fault:
                 run.emit(
                     Judged(
@@ -38,8 +41,8 @@ class ContractGuard:
                 refusal = Refusal(guard=self.name, rule="input-schema", text=fault)
                 return message.reply(refusal, sender=self.contract.role)
             reply = await inner(message, run)
-            self._check(reply)
-            return reply
+            broken = closed(self.name, "output", run, lambda: self._check(reply))
+            return reply.carrying(broken) if isinstance(broken, Refusal) else reply
 
         return checked
 

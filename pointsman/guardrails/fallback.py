@@ -1,10 +1,12 @@
 """The fallback guard: a simpler specialist takes over where the first one cannot answer."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from pointsman.errors import BadOutput, DeadlineExceeded, NoModel, PointsmanError
+from pointsman.guardrails.guard import closed
 from pointsman.nodes.event import FellBack
-from pointsman.nodes.message import Answer, Message
+from pointsman.nodes.message import Answer, Message, Refusal
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
 
@@ -28,9 +30,11 @@ class FallbackGuard:
             try:
                 return await inner(message, run)
             except (BadOutput, DeadlineExceeded, NoModel) as error:
-                if not _ours(error):
+                takes_over = closed(self.name, "output", run, partial(_takes_over, error, run))
+                if isinstance(takes_over, Refusal):
+                    return message.reply(takes_over, sender=run.specialist)
+                if not takes_over:
                     raise
-                run.remaining(float("inf"))
                 run.emit(
                     FellBack(
                         specialist=run.specialist,
@@ -47,5 +51,9 @@ class FallbackGuard:
         return backed
 
 
-def _ours(error: PointsmanError) -> bool:
-    return not isinstance(error, NoModel) or error.transient
+def _takes_over(error: PointsmanError, run: Run) -> bool:
+    """Whether the fallback may answer. Raises DeadlineExceeded when the run's time is over."""
+    if isinstance(error, NoModel) and not error.transient:
+        return False
+    run.remaining(float("inf"))
+    return True

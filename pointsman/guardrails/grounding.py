@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pointsman.errors import Ungrounded
+from pointsman.guardrails.guard import closed
 from pointsman.nodes.event import Judged
-from pointsman.nodes.message import Answer, Message
+from pointsman.nodes.message import Answer, Message, Refusal
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
 
@@ -61,8 +62,9 @@ class GroundingGuard:
             payload = reply.payload
             if not isinstance(payload, Answer) or payload.by != "model":
                 return reply
-            known = {fact for _, fact in facts("\n".join(payload.evidence))}
-            missing = sorted({kind for kind, fact in facts(payload.text) if fact not in known})
+            missing = closed(self.name, "output", run, lambda: _missing(payload))
+            if isinstance(missing, Refusal):
+                return reply.carrying(missing)
             if missing:
                 run.emit(
                     Judged(
@@ -71,9 +73,15 @@ class GroundingGuard:
                     )
                 )  # fmt: skip
                 raise Ungrounded(
-                    f"The answer of {run.specialist!r} shows a {' and a '.join(missing)} that no tool"
-                    " result and no request holds."
+                    f"The answer of {run.specialist!r} shows a {' and a '.join(missing)} that no"
+                    " tool result and no request holds."
                 )
             return reply
 
         return grounded
+
+
+def _missing(answer: Answer) -> list[str]:
+    """The kinds of facts that the answer shows and its evidence does not hold."""
+    known = {fact for _, fact in facts("\n".join(answer.evidence))}
+    return sorted({kind for kind, fact in facts(answer.text) if fact not in known})

@@ -19,8 +19,8 @@ class Guard(Protocol):
     """Wraps a node. Every guard keeps these rules, and one conformance suite proves them:
 
     LangGraph's control flow and cancellation pass through untouched; an error in the guard's own
-    check blocks (fails closed) and never reaches the inner node's result; an error of the inner
-    node passes through unchanged; a verdict other than a plain allow is recorded.
+    check blocks (fails closed, see `closed`) with the rule `guard-error`; an error of the
+    inner node passes through unchanged; a verdict other than a plain allow is recorded.
     """
 
     @property
@@ -57,7 +57,9 @@ def closed(
             raise
         # Neither the error's text nor its traceback: both may hold what was being checked.
         at = traceback.extract_tb(error.__traceback__)[-1]
-        log.error("guard %r broke in %s, line %s: %s", guard, at.name, at.lineno, type(error).__name__)  # noqa: TRY400
+        log.error(
+            "guard %r broke in %s, line %s: %s", guard, at.name, at.lineno, type(error).__name__
+        )
         run.emit(
             Judged(
                 guard=guard, specialist=run.specialist, stage=stage, verdict="block",

@@ -21,8 +21,12 @@ _CARDS = re.compile(
 )
 _GROUP = re.compile(r"\d+")
 _SPOKEN = re.compile(
-    r"(?:phone|tel|telephone|call|dial|mobile|cell|fax|whats ?app|sms|text me)\b\W*(?:\w+\W+){0,3}$",
+    r"\b(?:phone|tel|telephone|call|dial|ring|mobile|cell|fax|whats ?app|sms|text)"
+    r"(?:\W{1,3}(?:number|no|nr|is|was|at|on|me|us|him|her|them|back|to|under|my)){0,4}\W{0,4}$",
     re.IGNORECASE,
+)
+_DATE = re.compile(
+    r"(?<!\d)(?:(?:19|20)\d\d([-/.])\d\d?\1\d\d?|\d\d?([-/.])\d\d?\2(?:19|20)?\d\d)(?!\d)"
 )
 
 
@@ -49,7 +53,7 @@ _SET = RuleSet(
     (
         Rule(
             "email",
-            r"[\pL\pN._%+'-]{0,63}[\pL\pN_%+-]@(?:[\pL\pN](?:[\pL\pN-]{0,61}[\pL\pN])?\.){1,8}\pL{2,24}",
+            r"[\pL\pN._%+'-]*[\pL\pN_%+-]@(?:[\pL\pN][\pL\pN-]*\.)+\pL{2,24}",
             "EMAIL",
             key=str.casefold,
         ),
@@ -63,8 +67,8 @@ _SET = RuleSet(
             str.casefold,
         ),
         Rule("card", r"\d(?:[ .-]{0,2}\d){11,}", "CARD"),
-        Rule("iban", r"(?i)\b[A-Z]{2}[ -]?\d{2}(?:[ -]?[A-Z0-9]){11,36}", "IBAN"),
-        Rule("phone", r"(?:\+|\b00)?[( ]{0,2}\d(?:[ ().\-/]{0,3}\d){6,17}", "PHONE"),
+        Rule("iban", r"(?i)\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,36}", "IBAN"),
+        Rule("phone", r"(?:\+|\b00)?\(?\d(?:[ ().\-/]{0,3}\d){6,17}", "PHONE"),
     )
 )
 
@@ -116,9 +120,7 @@ def _cards(text: str, run: Found) -> Iterator[Found]:
             digits = "".join(g.group() for g in groups[first : first + k + 1])
             if _CARDS.fullmatch(digits) and luhn.is_valid(digits):
                 taken = first + k
-                yield Found(
-                    "card", "CARD", groups[first].start(), groups[taken].end(), digits
-                )
+                yield Found("card", "CARD", groups[first].start(), groups[taken].end(), digits)
                 break
         first = taken + 1
 
@@ -144,14 +146,19 @@ def _phones(text: str, run: Found) -> Iterator[Found]:
     before = text[run.start - 1 : run.start]
     if before.isalnum() or before in {"-", "_", "#", "$", "€", "£"}:
         return
-    piece = text[run.start : run.end]
-    bare = piece.strip(" ()").isdigit()
-    if bare and not _SPOKEN.search(text[max(0, run.start - 60) : run.start]):
+    # A date ends a number as a line end does; the same length keeps the indices.
+    piece = _DATE.sub(lambda date: "\n" * len(date.group()), text[run.start : run.end])
+    digits = "".join(c for c in piece if c.isdigit())
+    spoken = _SPOKEN.search(text[max(0, run.start - 60) : run.start]) is not None
+    if len(digits) < 7 or (piece.strip(" ()").isdigit() and not spoken):
         return
     for region in REGIONS:
         hits = list(PhoneNumberMatcher(piece, region, max_tries=20))
         for hit in hits:
             number = format_number(hit.number, PhoneNumberFormat.E164)
             yield Found("phone", "PHONE", run.start + hit.start, run.start + hit.end, number)
-        if hits or piece.startswith("+"):
+        if hits:
             return
+    abroad = piece.startswith("+") and len(digits) >= 9
+    if (spoken or abroad) and len(digits) <= 15 and "\n" not in piece:
+        yield Found("phone", "PHONE", run.start, run.end, digits)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pointsman.errors import Misconfigured
+from pointsman.guardrails.guard import closed
 from pointsman.nodes.event import Judged
 from pointsman.nodes.message import Escalation, Message, Outcomes, Refusal, Request
 from pointsman.nodes.node import Node
@@ -71,7 +72,9 @@ class RateLimit:
                 "specialist": run.specialist,
                 "team": run.team,
             }[self.key]
-            wait = self.admit(key, run.clock())
+            wait = closed(self.name, "input", run, lambda: self.admit(key, run.clock()))
+            if isinstance(wait, Refusal):
+                return message.reply(wait, sender=run.specialist)
             if not wait:
                 return await inner(message, run)
             run.emit(

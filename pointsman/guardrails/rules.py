@@ -60,9 +60,10 @@ class RuleSet:
     @cached_property
     def _compiled(self) -> tuple[Any, tuple[Any, ...]]:
         # RE2's Python wrapper has no types. Out of memory its Set says "no match", hence the room.
-        import re2  # pyright: ignore[reportMissingTypeStubs]
+        from importlib import import_module
 
-        options: Any = re2.Options()
+        re2: Any = import_module("re2")
+        options = re2.Options()
         options.max_mem = 64 << 20
         options.log_errors = False
         matcher: Any = re2.Set.SearchSet(options)

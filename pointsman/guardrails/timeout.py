@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import dataclass
 
 from pointsman.errors import DeadlineExceeded
-from pointsman.nodes.message import Message
+from pointsman.guardrails.guard import closed
+from pointsman.nodes.message import Message, Refusal
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
 
@@ -23,7 +24,9 @@ class TimeoutGuard:
         """The guarded node."""
 
         async def timed(message: Message, run: Run) -> Message:
-            seconds = run.remaining(self.seconds)
+            seconds = closed(self.name, "input", run, lambda: run.remaining(self.seconds))
+            if isinstance(seconds, Refusal):
+                return message.reply(seconds, sender=run.specialist)
             timeout = asyncio.timeout(seconds)
             try:
                 async with timeout:

@@ -9,7 +9,7 @@ import aiosqlite
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from pointsman.errors import StoreBroken
+from pointsman.teams.store.sqlite import store_error, unusable
 
 
 @asynccontextmanager
@@ -17,9 +17,12 @@ async def open_saver(path: Path) -> AsyncGenerator[AsyncSqliteSaver]:
     """A saver on `path`, open for the block. aiosqlite's thread is no daemon: it must be closed.
 
     Only types the graph's schema names are read back as such; everything else is plain JSON.
-    Raises StoreBroken for a file that is no database.
+    Raises StoreError: StoreBroken for a file that is no database, StoreFull without space.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise unusable(error, path) from error
     try:
         async with aiosqlite.connect(path) as connection:
             await connection.execute("PRAGMA busy_timeout = 10000")
@@ -30,10 +33,5 @@ async def open_saver(path: Path) -> AsyncGenerator[AsyncSqliteSaver]:
             await connection.execute("PRAGMA synchronous = FULL")
             path.chmod(0o600)
             yield saver
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        raise StoreBroken(
-            f"The checkpoints {path} are damaged: {error}.",
-            hint="Restore the file from a backup, or move the folder away to start a new one.",
-        ) from error
+    except sqlite3.Error as error:
+        raise store_error(error, path) from error

@@ -9,7 +9,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from langchain_core.messages import HumanMessage
@@ -17,7 +17,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
 
-from pointsman.errors import RunBusy, StoreFull
+from pointsman.errors import RunBusy
 from pointsman.nodes import telemetry
 from pointsman.nodes.digest import JsonObject, canonical
 from pointsman.nodes.event import RunStarted
@@ -25,6 +25,7 @@ from pointsman.nodes.message import new_id, request_of
 from pointsman.teams.graph import Border, TeamState, recursion_limit
 from pointsman.teams.services import Services
 from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.sqlite import store_error
 
 log = logging.getLogger("pointsman.teams")
 
@@ -61,9 +62,10 @@ class LocalEngine:
 
     async def recover(self) -> None:
         """Pick up runs whose tickets were decided and that nobody woke: a crash in between."""
+        now_or_never = replace(self, lease_wait=0.0)  # a thread that is worked on needs no help
         for run in await self.services.store.decided_runs(self.services.spec.name):
             with suppress(RunBusy):
-                await self.drive(run)
+                await now_or_never.drive(run)
 
     async def _has_work(self, row: RunRow) -> bool:
         now = await self.services.store.find_run(row.run)
@@ -72,6 +74,9 @@ class LocalEngine:
         if now.state == "running":
             return True
         snapshot = await self.graph.aget_state(self._config(row))
+        if not snapshot.interrupts:
+            # Stopped between noting that it waits and reaching the gate.
+            return snapshot.created_at is None or bool(snapshot.next)
         return await self._decided(snapshot) is not None
 
     async def _drive_alone(self, row: RunRow) -> None:
@@ -93,13 +98,8 @@ class LocalEngine:
                     break
                 try:
                     await self.graph.ainvoke(given.value, config, durability="sync")
-                except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
-                        raise
-                    raise StoreFull(
-                        f"There is no space left for the checkpoints of run {row.run}.",
-                        hint="Free some; `pointsman resume` goes on from the last step.",
-                    ) from error
+                except sqlite3.Error as error:
+                    raise store_error(error, self.services.home / "checkpoints.db") from error
             now = await store.find_run(row.run)
             span.set_attribute(telemetry.STATUS, now.state if now else "")
 

@@ -1,25 +1,36 @@
 """A run's record as it happens: events numbered, stored, and passed to whoever streams."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pointsman.nodes import telemetry
-from pointsman.nodes.event import Event, Judged, ModelCalled, Recorded, TicketOpened
+from pointsman.nodes.event import (
+    Event,
+    Judged,
+    ModelCalled,
+    Recorded,
+    RunEnded,
+    TicketOpened,
+)
 from pointsman.nodes.run import Spend
 from pointsman.teams.store.protocol import Store
+
+log = logging.getLogger("pointsman.teams")
 
 MAX_RUNS = 256
 """Runs whose events are kept in memory; older ones are read from the store when they go on."""
 MAX_EVENTS = 2_000
-"""Events one run may record; later ones are dropped, the last one said so in the log."""
+"""Events one run may record. Later ones are dropped, but for its end; the log says so once."""
 
 
 @dataclass
 class _Open:
     seen: list[Recorded]
     unsaved: list[Recorded] = field(default_factory=list[Recorded])
+    full: bool = False
     listeners: list[asyncio.Queue[Recorded]] = field(default_factory=list[asyncio.Queue[Recorded]])
 
 
@@ -47,7 +58,12 @@ class Recorder:
     def emit(self, run: str, event: Event) -> None:
         """Record an event. Never blocks, never raises."""
         entry = self._open.get(run)
-        if entry is None or len(entry.seen) >= MAX_EVENTS:
+        if entry is None:
+            return
+        if len(entry.seen) >= MAX_EVENTS and not isinstance(event, RunEnded):
+            if not entry.full:
+                log.warning("run %s has %s events; no more are recorded", run, MAX_EVENTS)
+                entry.full = True
             return
         recorded = Recorded(run=run, seq=len(entry.seen), at=self._clock(), event=event)
         entry.seen.append(recorded)
@@ -59,10 +75,16 @@ class Recorder:
     async def flush(self, run: str, seconds: float) -> None:
         """Store what is new, and `seconds` more of work on the run."""
         entry = self._open.get(run)
-        unsaved: Sequence[Recorded] = ()
+        unsaved: list[Recorded] = []
         if entry is not None:
             unsaved, entry.unsaved = entry.unsaved, []
-        await self._store.record(run, unsaved, seconds=seconds)
+        try:
+            await self._store.record(run, unsaved, seconds=seconds)
+        except BaseException:
+            if entry is not None:
+                entry.unsaved = [*unsaved, *entry.unsaved]
+            raise
+        self._drop_if_ended(run)
 
     def events(self, run: str) -> tuple[Recorded, ...]:
         """Every event of a run that has begun."""
@@ -73,6 +95,16 @@ class Recorder:
         entry = self._open.get(run)
         if entry is not None and queue in entry.listeners:
             entry.listeners.remove(queue)
+            self._drop_if_ended(run)
+
+    def _drop_if_ended(self, run: str) -> None:
+        """Forget a run that ended or waits: another process may take it on and record more, so it
+        is read again when it goes on here."""
+        entry = self._open[run] if run in self._open else None
+        if entry is None or entry.unsaved or entry.listeners or not entry.seen:
+            return
+        if isinstance(entry.seen[-1].event, RunEnded):
+            del self._open[run]
 
     def _forget(self) -> None:
         """Drop the runs longest in memory that are stored in full and that nobody streams."""

@@ -41,12 +41,13 @@ from pointsman.nodes.message import (
 from pointsman.nodes.router import Route
 from pointsman.nodes.run import Run
 from pointsman.teams import effects, ending, propose
+from pointsman.teams.closing import close_tickets
 from pointsman.teams.services import Services
 from pointsman.teams.spec import END, ROUTE, TeamSpec
 from pointsman.teams.state import DECISION, RunState, as_json
 from pointsman.teams.store.protocol import RunRow
 from pointsman.teams.summary import summarise
-from pointsman.teams.tickets import DECIDED, Ticket
+from pointsman.teams.tickets import Ticket, TicketStatus
 
 log = logging.getLogger("pointsman.teams")
 
@@ -70,7 +71,8 @@ class Steps:
         services = await self._services()
         row = await services.store.find_run(thread_id)
         if row is None or row.team != self._spec.name:
-            row = nested_row(self._spec, thread_id, message_id, text)
+            # Without a thread each message is a conversation of its own, never a shared one.
+            row = nested_row(self._spec, thread_id or message_id, message_id, text)
             await services.store.add_run(row)
         await services.store.log(row, row.request)
         earlier = await services.store.window(row, limit=self._spec.window)
@@ -192,17 +194,19 @@ class Steps:
                 )
                 await services.tell(ticket)
         update: RunState = {"rounds": rounds, "carried": as_json(reply), "outcomes": []}
-        return update | await self._pause_or_act(rows, run, services)
+        return update | await self._pause_or_act(rows, reply, run, services)
 
     async def _pause_or_act(
-        self, tickets: Sequence[Ticket], run: Run, services: Services
+        self, tickets: Sequence[Ticket], carried: Message, run: Run, services: Services
     ) -> RunState:
         pending = [t for t in tickets if t.status == "pending"]
         still_open = [t.id for t in tickets]
-        if any(t.status in DECIDED for t in tickets):
+        if len(pending) < len(tickets):
             return {"next": "execute", "open": still_open, "asks": [], "wake": {}}
         row = await services.store.find_run(run.id)
         assert row is not None  # noqa: S101 (the step began by loading it)
+        if row.cancelled_by:
+            return _cancelled(carried, row)
         name = pending[0].specialist
         result = summarise(
             row, services.recorder.events(run.id), status="waiting", seconds=row.seconds,
@@ -222,7 +226,11 @@ class Steps:
 
         async def body(run: Run, services: Services, row: RunRow) -> RunState:
             await self._claim_raw(state, services)
-            await services.store.move_run(run.id, "running", frm=("waiting",))
+            if not await services.store.move_run(run.id, "running", frm=("waiting", "running")):
+                # Ended meanwhile: cancelled by somebody, or a parent graph goes over it again.
+                row = await services.store.find_run(run.id) or row
+                if row.cancelled_by:
+                    return _cancelled(Message.model_validate(state["carried"]), row)
             still: list[Ticket] = []
             outcomes = list(state["outcomes"])
             done = list(state["done"])
@@ -237,7 +245,8 @@ class Steps:
                     done.append(outcome.text)
             update: RunState = {"outcomes": outcomes, "done": done}
             if still:
-                return update | await self._pause_or_act(still, run, services)
+                carried = Message.model_validate(state["carried"])
+                return update | await self._pause_or_act(still, carried, run, services)
             return update | ending.after_tickets(state, outcomes)
 
         return await self._work(state, f"{state['hops']}.{state['rounds']}:execute", "", body)
@@ -277,6 +286,8 @@ class Steps:
         if await services.store.move_run(
             row.run, status, frm=("running", "waiting"), result=result
         ):
+            left: TicketStatus = "cancelled" if status == "cancelled" else "superseded"
+            await close_tickets(services.store, row, left, f"the run ended as {status}")
             ended = RunEnded(
                 run=row.run, status=status, specialist=result.specialist, by=by, text=text
             )
@@ -301,8 +312,7 @@ class Steps:
         try:
             with telemetry.log_context(_context(row, specialist)):
                 if row.cancelled_by:
-                    text = f"Cancelled by {row.cancelled_by}."
-                    return ending.ends(carried, Failure(error="Cancelled", text=text))
+                    return _cancelled(carried, row)
                 run.remaining(float("inf"))
                 return await body(run, services, row)
         except StoreError:
@@ -319,6 +329,11 @@ class Steps:
             return ending.ends(carried, failure, sender=specialist)
         finally:
             await services.recorder.flush(row.run, time.perf_counter() - began)
+
+
+def _cancelled(carried: Message, row: RunRow) -> RunState:
+    text = f"Cancelled by {row.cancelled_by}."
+    return ending.ends(carried, Failure(error="Cancelled", text=text))
 
 
 async def _ticket(services: Services, ticket: str) -> Ticket:

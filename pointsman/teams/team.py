@@ -10,24 +10,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from pointsman.errors import InvalidMessage, InvalidTeam, NotFound
+from pointsman.errors import InvalidTeam, NotFound, RunBusy
 from pointsman.guardrails.content import ContentFilter
 from pointsman.guardrails.guard import Guard
 from pointsman.guardrails.policy import ApprovalPolicy
 from pointsman.nodes.event import Recorded, RunEnded
 from pointsman.nodes.gateway.cost import Price
 from pointsman.nodes.gateway.transports import Transports
-from pointsman.nodes.message import Attachment, Message, Request, new_id
+from pointsman.nodes.message import Attachment
 from pointsman.nodes.router import Router
 from pointsman.nodes.run import Budget
 from pointsman.nodes.specialist import Specialist
-from pointsman.teams import effects
+from pointsman.teams import closing, effects
 from pointsman.teams.check import Finding, findings
+from pointsman.teams.request import new_run
 from pointsman.teams.result import Result
 from pointsman.teams.services import Notify, Services, open_services
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import TeamSpec, default_transitions
-from pointsman.teams.steps import run_id
 from pointsman.teams.store.protocol import RunRow, RunState
 from pointsman.teams.summary import summarise
 from pointsman.teams.tickets import Decision, Ticket, TicketStatus
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from pointsman.teams.local import LocalEngine
     from pointsman.views.notebook.inbox import Inbox
 
-MAX_CHARS = 100_000
-"""The longest message a team takes. Longer texts belong in an attachment."""
 NO_ROUTE = "I am sorry, this is not something this team can help with."
 
 
@@ -175,11 +173,13 @@ class Team:
             try:
                 while not (work.done() and queue.empty()):
                     getting = asyncio.create_task(queue.get())
-                    await asyncio.wait({getting, work}, return_when=asyncio.FIRST_COMPLETED)
+                    try:
+                        await asyncio.wait({getting, work}, return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        if not getting.done():
+                            getting.cancel()
                     if getting.done():
                         yield getting.result()
-                    else:
-                        getting.cancel()
                 await work
             finally:
                 work.cancel()
@@ -206,21 +206,7 @@ class Team:
         async with self._opened() as services:
             row = await self._known(services, run)
             who = f"{by} ({reason})" if reason else by
-            await services.store.ask_cancel(run, who)
-            if row.state == "waiting":
-                events = await services.store.events(run)
-                result = summarise(
-                    row, events, status="cancelled", seconds=row.seconds,
-                    answer=f"Cancelled by {who}.", error="Cancelled",
-                )  # fmt: skip
-                await services.store.move_run(run, "cancelled", frm=("waiting",), result=result)
-                for ticket in await services.store.tickets(self.name, status="pending", run=run):
-                    await services.store.settle_ticket(
-                        ticket.id,
-                        "cancelled",
-                        frm=("pending",),
-                        outcome=f"the run was cancelled by {who}",
-                    )
+            await closing.cancel(services, row, who)
             return await self._result(services, run)
 
     # People
@@ -247,7 +233,8 @@ class Team:
                 from langgraph.types import Command
 
                 return Command(resume={"ticket": claimed.id})
-            await engine.drive(claimed.run)
+            with suppress(RunBusy):  # the decision stands; whoever holds the thread looks again
+                await engine.drive(claimed.run)
             return await self._result(engine.services, claimed.run)
 
     def inbox(self) -> "Inbox":
@@ -371,21 +358,9 @@ class Team:
         self, text: str, thread: str | None, tenant: str, message_id: str | None, priority: int,
         deadline: float | None, budget: Budget | None, attachments: tuple[Attachment, ...],
     ) -> RunRow:  # fmt: skip
-        _check_text(self.name, text)
-        thread = thread or new_id()[:12]
-        message = Message(
-            id=message_id or new_id(),
-            sender="user",
-            receiver=self.name,
-            priority=priority,
-            payload=Request(text=text, attachments=attachments),
-        )
-        run = run_id(self.name, thread, message.id, tenant=tenant)
-        bound = budget or self.spec.budget
-        return RunRow(
-            run=run, team=self.name, thread=thread, tenant=tenant, request=message,
-            state="running", root_thread=run, nested=False, seconds_left=deadline,
-            budget_usd=bound.usd, budget_calls=bound.calls,
+        return new_run(
+            self.spec, text, thread=thread, tenant=tenant, message_id=message_id,
+            priority=priority, deadline=deadline, budget=budget, attachments=attachments,
         )  # fmt: skip
 
     async def _known(self, services: Services, run: str) -> RunRow:
@@ -408,25 +383,3 @@ class Team:
             )  # fmt: skip
         pending = await services.store.tickets(self.name, status="pending", run=run)
         return row.result.model_copy(update={"tickets": pending, "seconds": row.seconds})
-
-
-def _check_text(team: str, text: str) -> None:
-    if not text.strip():
-        raise InvalidMessage(f"The message for team {team!r} is empty.", hint="Say something.")
-    if len(text) > MAX_CHARS:
-        raise InvalidMessage(
-            f"The message for team {team!r} has {len(text):,} characters; at most"
-            f" {MAX_CHARS:,} are taken.",
-            hint="Send the long part as an attachment, by reference.",
-        )
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        bad = True
-    else:
-        bad = "\x00" in text
-    if bad:
-        raise InvalidMessage(
-            f"The message for team {team!r} is no text: it holds NUL or broken UTF-8.",
-            hint="Decode the file first, or send it as an attachment.",
-        )

@@ -123,6 +123,7 @@ def shop_team(
     *,
     model: ScriptedTransport | None = None,
     specialists: Callable[[Shop], Sequence[Specialist]] | None = None,
+    provider: str = "scripted",
     **options: object,
 ) -> Team:
     """The team on `home`. `options` are Team's own."""
@@ -132,8 +133,8 @@ def shop_team(
         "shop",
         specialists=made,
         home=home,
-        models={"fast": ("scripted",), "strong": ("scripted",)},
-        transports=Transports({"scripted": lambda: transport}),
+        models={"fast": (provider,), "strong": (provider,)},
+        transports=Transports({provider: lambda: transport}),
         **options,  # pyright: ignore[reportArgumentType]
     )
 

@@ -347,10 +347,11 @@ async def test_a_spent_budget_ends_the_run(home: Path) -> None:
 async def test_money_is_counted_and_bounds_the_run(home: Path) -> None:
     """Each call's cost adds up; a price nobody knows makes the sum unknown, never zero."""
     paid = [choice_reply("billing", usd=0.25), text_reply("ok", usd=0.5)]
-    result = await shop_team(home, model=ScriptedTransport(paid)).run("x")
+    team = shop_team(home, model=ScriptedTransport(paid), provider="acme")
+    result = await team.run("x")
     assert result.usd == pytest.approx(0.75)
     unpriced = [choice_reply("billing", usd=0.25), text_reply("other", usd=None)]
-    result = await shop_team(home, model=ScriptedTransport(unpriced)).run("y")
+    result = await shop_team(home, model=ScriptedTransport(unpriced), provider="acme").run("y")
     assert result.usd is None
 
 

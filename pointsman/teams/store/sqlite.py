@@ -60,9 +60,9 @@ class SqliteStore:
             try:
                 return transaction()
             except sqlite3.Error as error:
-                raise _mapped(error, self._path) from error
+                raise store_error(error, self._path) from error
             except OSError as error:
-                raise _unusable(error, self._path) from error
+                raise unusable(error, self._path) from error
             except ValidationError as error:
                 raise StoreBroken(
                     f"A row in {self._path} does not fit its schema: {error.title}.",
@@ -360,7 +360,8 @@ def _statements(script: str) -> Iterable[str]:
             statement = ""
 
 
-def _mapped(error: sqlite3.Error, path: Path) -> StoreError:
+def store_error(error: sqlite3.Error, path: Path) -> StoreError:
+    """SQLite's error on the file as one of ours, by its result code."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return _full(path)
@@ -369,7 +370,7 @@ def _mapped(error: sqlite3.Error, path: Path) -> StoreError:
             f"The store {path} is damaged: {error}.",
             hint="Restore it from a backup, or move the folder away to start a new one.",
         )
-    return _unusable(error, path)
+    return unusable(error, path)
 
 
 def _full(path: Path) -> StoreFull:
@@ -379,7 +380,8 @@ def _full(path: Path) -> StoreFull:
     )
 
 
-def _unusable(error: Exception, path: Path) -> StoreError:
+def unusable(error: Exception, path: Path) -> StoreError:
+    """What keeps the file from being opened or used, as one of ours."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _full(path)
     return StoreError(

@@ -42,7 +42,7 @@ class Batch:
     async def run(self, lines: Sequence[Numbered]) -> int:
         """Run them all and give the exit code: 0 when every line has a status of its own.
 
-        It is 1 when a line could not be run, and when no model or no store could be used.
+        It is 1 when a line could not be run, when no model could be reached, and when all failed.
         Raises Misconfigured or StoreError where no line could go on.
         """
         began = time.monotonic()
@@ -55,9 +55,10 @@ class Batch:
             if self._tally.total:
                 out = console(stderr=True) if self._as_json else self._out
                 summary(out, self._tally, time.monotonic() - began)
-        return 1 if self._tally.unread or self._outage else 0
+        nothing = self._tally.statuses["failed"] == self._tally.total
+        return 1 if self._tally.unread or self._outage or nothing else 0
 
-    def kept(self, file: str) -> str:
+    def kept(self, file: str, *, fresh: bool) -> str:
         """What to say when Ctrl-C stopped the batch."""
         run = self._session.underway
         done = self._tally.total
@@ -66,10 +67,8 @@ class Batch:
         action = f"approve {self._session.asking}" if self._session.asking else f"resume {run}"
         first = f"`{again} {action}` and then " if run else ""
         following = self._current + 1 if run else self._last_ended + 1
-        return (
-            f"Stopped at line {self._current}; {ended}. "
-            f"Go on with {first}`{again} run --file {shlex.quote(file)} --start {following}`."
-        )
+        rest = f"--file {shlex.quote(file)} --start {following}{' --fresh' if fresh else ''}"
+        return f"Stopped at line {self._current}; {ended}. Go on with {first}`{again} run {rest}`."
 
     async def _one(self, numbered: Numbered, place: int) -> None:
         if numbered.line is None:

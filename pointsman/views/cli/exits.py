@@ -56,6 +56,10 @@ def report(error: BaseException, *, debug: bool) -> int:
         case PointsmanError():
             _say(f"Error: {_sentence(error)}")
             return FAILED
+        case OSError(strerror=str(why)):
+            where = f": {error.filename}" if error.filename else ""
+            _say(f"Error: The system says: {why}{where}. Mend that and run the command again.")
+            return FAILED
         case _:
             kind = type(error).__name__
             text = " ".join(str(error).split())[:300]

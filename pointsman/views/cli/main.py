@@ -96,7 +96,9 @@ def _version() -> str:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of state. Default: POINTSMAN_HOME, else .pointsman in the project.",
 )
-@click.option("--log-json", is_flag=True, help="Write JSON logs, one object a line, to stderr.")
+@click.option(
+    "--log-json", is_flag=True, help="Write JSON logs to stderr instead of progress; never ask."
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def cli(

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pointsman.errors import BadInput, InvalidMessage
+from pointsman.nodes.message import new_id
 
 MAX_BYTES = 1_000_000
 """A message of this size or more is refused. A line of a file may be six times as long: JSON
@@ -19,7 +20,7 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Name = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=200)]
+Name = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=190)]
 
 
 class Line(BaseModel):
@@ -101,6 +102,21 @@ def lines_of(path: str, *, start: int = 1) -> tuple[Numbered, ...]:
             hint='Write one JSON object a line: {"text": "..."}.',
         )
     return found
+
+
+def renewed(lines: tuple[Numbered, ...]) -> tuple[Numbered, ...]:
+    """The lines as messages nobody has seen: ids and threads get a mark of this batch."""
+    mark = new_id()[:6]
+
+    def fresh(line: Line) -> Line:
+        return line.model_copy(
+            update={
+                "id": line.id and f"{line.id}.{mark}",
+                "thread": line.thread and f"{line.thread}.{mark}",
+            }
+        )
+
+    return tuple(n if n.line is None else replace(n, line=fresh(n.line)) for n in lines)
 
 
 def _numbered(file: BinaryIO, start: int) -> Iterator[Numbered]:

@@ -1,15 +1,19 @@
 """The live view of a run, built from its events. Writes to stderr only."""
 
+import logging
 from collections.abc import Iterable
 
 from rich.console import Console
 from rich.status import Status as Spinner
 
 from pointsman.nodes.event import ModelCalled, Recorded, Routed, RunEnded, RunStarted, ToolCalled
+from pointsman.nodes.telemetry import log_context
 from pointsman.teams.result import Result
 from pointsman.views.cli.screen import plain, step
 from pointsman.views.cli.wording import Line, ended, line_of, money, seconds
 from pointsman.views.visible import one_line
+
+log = logging.getLogger("pointsman.views")
 
 
 class Progress:
@@ -22,6 +26,7 @@ class Progress:
         self._out = out
         self._total = total
         self._spinner: Spinner | None = None
+        self._thread = ""
         self._specialist = ""
         self._seen = -1
 
@@ -47,15 +52,11 @@ class Progress:
         """Show one step. One that was shown before is not shown again."""
         if recorded.seq <= self._seen:
             return
-        self._seen = recorded.seq
         event = recorded.event
-        match event:
-            case RunStarted() | RunEnded():
-                return
-            case Routed():
-                self._specialist = event.to or self._specialist
-            case _:
-                pass
+        self._follow(recorded)
+        self._log(recorded)
+        if isinstance(event, RunStarted | RunEnded):
+            return
         step(self._out, line_of(event))
         who = self._specialist or "the team"
         match event:
@@ -66,7 +67,8 @@ class Progress:
 
     def skip(self, events: Iterable[Recorded]) -> None:
         """Take these steps as shown."""
-        self._seen = max((recorded.seq for recorded in events), default=self._seen)
+        for recorded in events:
+            self._follow(recorded)
 
     def end(self, result: Result) -> None:
         """Show how the run ended and what it cost."""
@@ -89,6 +91,23 @@ class Progress:
         if self._spinner is not None:
             self._spinner.stop()
             self._spinner = None
+
+    def _follow(self, recorded: Recorded) -> None:
+        """Remember where the run is."""
+        self._seen = max(recorded.seq, self._seen)
+        match recorded.event:
+            case RunStarted(thread=thread):
+                self._thread = thread
+            case Routed(to=to):
+                self._specialist = to or self._specialist
+            case _:
+                pass
+
+    def _log(self, recorded: Recorded) -> None:
+        where = {"run": recorded.run, "thread": self._thread, "specialist": self._specialist}
+        line = line_of(recorded.event)
+        with log_context(where):
+            log.info("%s: %s", recorded.event.kind, line.text)
 
     def _now(self, what: str) -> None:
         if not self._out.is_terminal:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 _RUN_HELP = """Run TEXT through the team and print the answer. `-` reads the text from stdin.
 
 With --file, run a file of JSON lines: objects with text, and where you like id, thread, tenant and
-priority (0 to 9, 0 first). A line that cannot be read is reported and the others run.
+priority (0 to 9, 0 first). A line that cannot be read is reported and the others run. Exits 0 when
+every line ran to a status of its own (waiting is one), 1 when a line could not or all failed.
+
+A line's id that was run before gives the first result; --fresh runs the file anew.
 
 An action that needs a person opens a ticket. In a terminal you are asked at once; with --later, or
 without a terminal, the run waits: `pointsman approvals` lists it and `pointsman approve` goes on.
@@ -32,6 +35,7 @@ Examples:
 @click.argument("text", required=False)
 @click.option("--file", metavar="FILE", help="Run every line of this file; `-` is stdin.")
 @click.option("--start", type=click.IntRange(1), default=1, help="With --file: begin at this line.")
+@click.option("--fresh", is_flag=True, help="With --file: as new messages in new threads.")
 @click.option("--thread", help="The conversation it belongs to. Default: a new one.")
 @click.option("--tenant", default="default", help="Whose data and limits apply.")
 @click.option("--message-id", metavar="ID", help="The same id again is the same run, not a second.")
@@ -46,6 +50,7 @@ def run(  # noqa: D103 - click passes every option by name; help= above
     text: str | None,
     file: str | None,
     start: int,
+    fresh: bool,  # noqa: FBT001
     thread: str | None,
     tenant: str,
     message_id: str | None,
@@ -69,7 +74,7 @@ def run(  # noqa: D103 - click passes every option by name; help= above
     reviewer = _reviewer(later=later or as_json)
     if file is not None:
         common = Ask("", tenant=tenant, priority=priority, deadline=deadline, budget=money)
-        return _run_file(project, file, start, common, reviewer, as_json=as_json)
+        return _run_file(project, file, start, common, reviewer, as_json=as_json, fresh=fresh)
     what = Ask(from_argument(text or ""), thread, tenant, message_id, priority, deadline, money)
     return _run_one(project, what, reviewer, as_json=as_json)
 
@@ -91,13 +96,22 @@ def _run_one(project: Project, what: "Ask", reviewer: str, *, as_json: bool) -> 
 
 
 def _run_file(
-    project: Project, file: str, start: int, common: "Ask", reviewer: str, *, as_json: bool
+    project: Project,
+    file: str,
+    start: int,
+    common: "Ask",
+    reviewer: str,
+    *,
+    as_json: bool,
+    fresh: bool,
 ) -> int:
     from pointsman.views.cli.batch import Batch
-    from pointsman.views.cli.messages import lines_of
+    from pointsman.views.cli.messages import lines_of, renewed
     from pointsman.views.cli.session import opened
 
     lines = lines_of(file, start=start)
+    if fresh:
+        lines = renewed(lines)
     batch: Batch | None = None
 
     async def work() -> int:
@@ -106,7 +120,7 @@ def _run_file(
             batch = Batch(session, common, as_json=as_json)
             return await batch.run(lines)
 
-    return drive(work, kept=lambda: _kept_of(batch, file))
+    return drive(work, kept=lambda: _kept_of(batch, file, fresh=fresh))
 
 
 def _reviewer(*, later: bool) -> str:
@@ -126,10 +140,10 @@ def _kept(session: "Session | None") -> str:
     return f"Stopped. The run is kept as far as it got; go on with `{program()} resume {run}`."
 
 
-def _kept_of(batch: "Batch | None", file: str) -> str:
+def _kept_of(batch: "Batch | None", file: str, *, fresh: bool) -> str:
     if batch is None:
         return "Stopped. Nothing was begun."
-    return batch.kept(file)
+    return batch.kept(file, fresh=fresh)
 
 
 @click.command()

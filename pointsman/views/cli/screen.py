@@ -19,15 +19,16 @@ STYLES: dict[Tone, str] = {
 LABEL_WIDTH = 10
 
 
-def console(*, stderr: bool) -> Console:
+def console(*, stderr: bool, quiet: bool = False) -> Console:
     """A console for stderr or stdout. Plain text when it is no terminal or NO_COLOR is set."""
-    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False, quiet=quiet)
     if made.no_color or not made.is_terminal:
         return Console(
             stderr=stderr,
             highlight=False,
             markup=False,
             emoji=False,
+            quiet=quiet,
             force_terminal=False,
             color_system=None,
             width=made.width if made.is_terminal else None,

@@ -177,7 +177,9 @@ async def opened(
     if project.log_json:
         log_as_json()
     team = project.load()
-    err = console(stderr=True)
+    # Programs read JSON logs: nothing else may stand between their lines, and nobody is asked.
+    err = console(stderr=True, quiet=project.log_json)
+    reviewer = "" if project.log_json else reviewer
     with exporting():
         async with team:
             yield Session(team, Progress(err, total=total), err, reviewer=reviewer)

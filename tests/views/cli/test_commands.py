@@ -362,6 +362,19 @@ def test_debug_shows_the_traceback(shop: "Shop") -> None:
     assert done.err.rstrip().splitlines()[-1].startswith("Error: ")
 
 
+def test_json_logs_say_run_thread_and_specialist(shop: "Shop") -> None:
+    """With --log-json stderr is JSON objects only, each with run, thread and specialist."""
+    done = shop.pointsman("--log-json", "run", "where is A-1002?", "--thread", "t7")
+    lines = [json.loads(line) for line in done.err.splitlines()]
+    assert {line["thread"] for line in lines} == {"t7"}
+    assert len({line["run"] for line in lines}) == 1
+    assert lines[-1]["specialist"] == "orders"
+    assert [line["message"].partition(":")[0] for line in lines] == [
+        "run_started", "model_called", "routed", "model_called", "tool_called", "model_called",
+        "run_ended",
+    ]  # fmt: skip
+
+
 def test_state_lies_where_it_was_told(shop: "Shop") -> None:
     """--home wins over POINTSMAN_HOME, which wins over the project's folder."""
     shop.pointsman("--home", "mine", "run", "hello", environ={"POINTSMAN_HOME": "other"})

@@ -84,6 +84,14 @@ def test_errors_are_sentences(
     assert capsys.readouterr() == ("", says)
 
 
+def test_the_systems_errors_are_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    """A full disk or a folder that cannot be made is no bug: it says what and where."""
+    assert report(OSError(28, "No space left on device", "state/x.db"), debug=False) == 1
+    assert capsys.readouterr().err.startswith(
+        "Error: The system says: No space left on device: state/x.db."
+    )
+
+
 def test_a_bug_says_how_to_see_it(capsys: pytest.CaptureFixture[str]) -> None:
     """An unexpected error is called one, on stderr; the traceback only with --debug."""
     assert report(ValueError("odd\x1b[2K"), debug=False) == 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pointsman.errors import BadInput, InvalidMessage
-from pointsman.views.cli.messages import MAX_BYTES, decoded, from_argument, lines_of
+from pointsman.views.cli.messages import MAX_BYTES, decoded, from_argument, lines_of, renewed
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,22 @@ def test_start_skips_lines(tmp_path: Path) -> None:
     file = tmp_path / "m.jsonl"
     file.write_text('broken\n{"text": "two"}\n{"text": "three"}\n')
     assert [n.number for n in lines_of(str(file), start=2)] == [2, 3]
+
+
+def test_renewed_lines_are_new_messages_in_the_same_conversations(tmp_path: Path) -> None:
+    """Ids and threads change, lines of one thread stay together, and the rest stays as it was."""
+    file = tmp_path / "m.jsonl"
+    one, two = '{"text": "a", "id": "1", "thread": "t"}', '{"text": "b", "thread": "t"}'
+    file.write_text(f'{one}\n{two}\n{{"text": "c"}}\nbad\n')
+    before = lines_of(str(file))
+    after = renewed(before)
+    a, b, c = (n.line for n in after[:3])
+    assert a is not None
+    assert b is not None
+    assert a.id != "1"
+    assert a.thread == b.thread != "t"
+    assert (b.id, c) == (None, before[2].line)
+    assert after[3] == before[3]
 
 
 @pytest.mark.parametrize("name", ["missing.jsonl", "."])

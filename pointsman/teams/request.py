@@ -1,0 +1,95 @@
+"""From what a caller gives to the row of a new run: checked, and the same for the same message."""
+
+import math
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from pointsman.errors import InvalidMessage
+from pointsman.nodes.message import Attachment, Message, Request, new_id
+from pointsman.nodes.run import Budget
+from pointsman.teams.spec import TeamSpec
+from pointsman.teams.steps import run_id
+from pointsman.teams.store.protocol import RunRow
+
+MAX_CHARS = 100_000
+"""The longest message a team takes. Longer texts belong in an attachment."""
+
+
+def new_run(
+    spec: TeamSpec,
+    text: str,
+    *,
+    thread: str | None,
+    tenant: str,
+    message_id: str | None,
+    priority: int,
+    deadline: float | None,
+    budget: Budget | None,
+    attachments: Sequence[Attachment],
+) -> RunRow:
+    """The run of one message. Raises InvalidMessage."""
+    _check_text(spec.name, text)
+    thread = thread or new_id()[:12]
+    for name, value in (("thread", thread), ("tenant", tenant)):
+        if not _is_text(value):
+            raise InvalidMessage(
+                f"The {name} {value!r} of a message for team {spec.name!r} is no text."
+            )
+    if deadline is not None and math.isnan(deadline):
+        raise InvalidMessage(
+            f"The deadline of a message for team {spec.name!r} is no number of seconds."
+        )
+    try:
+        message = Message(
+            id=message_id or new_id(),
+            sender="user",
+            receiver=spec.name,
+            priority=priority,
+            payload=Request(text=text, attachments=tuple(attachments)),
+        )
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        raise InvalidMessage(
+            f"The message for team {spec.name!r} cannot be used: {where}: {fault['msg']}."
+        ) from error
+    run = run_id(spec.name, thread, message.id, tenant=tenant)
+    bound = budget or spec.budget
+    return RunRow(
+        run=run,
+        team=spec.name,
+        thread=thread,
+        tenant=tenant,
+        request=message,
+        state="running",
+        root_thread=run,
+        nested=False,
+        seconds_left=deadline,
+        budget_usd=bound.usd,
+        budget_calls=bound.calls,
+    )
+
+
+def _check_text(team: str, text: str) -> None:
+    if not text.strip():
+        raise InvalidMessage(f"The message for team {team!r} is empty.", hint="Say something.")
+    if len(text) > MAX_CHARS:
+        raise InvalidMessage(
+            f"The message for team {team!r} has {len(text):,} characters; at most"
+            f" {MAX_CHARS:,} are taken.",
+            hint="Send the long part as an attachment, by reference.",
+        )
+    if not _is_text(text):
+        raise InvalidMessage(
+            f"The message for team {team!r} is no text: it holds NUL or broken UTF-8.",
+            hint="Decode the file first, or send it as an attachment.",
+        )
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text

@@ -1,0 +1,200 @@
+"""The rules every guard keeps (`guardrails.guard.Guard`), proved for each of them."""
+
+import asyncio
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from langgraph.errors import GraphInterrupt
+from pydantic import BaseModel, field_validator
+
+import pointsman.guardrails
+from pointsman.errors import BadOutput, DeadlineExceeded, PointsmanError, ToolFailed
+from pointsman.guardrails.approval import ApprovalGuard
+from pointsman.guardrails.content import ContentFilter
+from pointsman.guardrails.contract import ContractGuard
+from pointsman.guardrails.fallback import FallbackGuard
+from pointsman.guardrails.grounding import GroundingGuard
+from pointsman.guardrails.guard import Guard
+from pointsman.guardrails.policy import ApprovalPolicy
+from pointsman.guardrails.rate import RateLimit
+from pointsman.guardrails.timeout import TimeoutGuard
+from pointsman.nodes.contract import Contract
+from pointsman.nodes.message import Answer, Message, Proposal, Refusal, Request, ToolCall
+from pointsman.nodes.run import Run
+from tests.guardrails.bench import Bench, Inner, ask, broken_clock
+
+REQUEST = Request(text="Where is INV-1042?")
+
+
+class BrokenSchema(BaseModel):
+    """A schema whose own validator has a fault."""
+
+    text: str
+
+    @field_validator("text")
+    @classmethod
+    def _fault(cls, value: str) -> str:
+        raise RuntimeError(value)
+
+
+class BrokenTable(dict[str, object]):
+    """A table of tools that cannot be read."""
+
+    def get(self, key: str, default: object = None) -> object:
+        raise RuntimeError(key)
+
+
+async def stand_in(message: Message, run: Run) -> Message:
+    """A fallback."""
+    return message.reply(Answer(text="The fallback's answer.", by="fallback"), sender="rules")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A guard, and what makes its own check break: the guard, the message and the inner node."""
+
+    guard: Guard
+    broken: Guard
+    message: Message = ask(REQUEST)
+    inner: Callable[[], Inner] = Inner
+    bad_clock: bool = False
+    owns: tuple[type[PointsmanError], ...] = ()
+
+
+CASES = {
+    "content": Case(
+        ContentFilter(),
+        ContentFilter(),
+        message=ask().carrying(Request.model_construct(text=None, history=())),  # pyright: ignore
+    ),
+    "content-out": Case(
+        ContentFilter(),
+        ContentFilter(),
+        inner=lambda: Inner(Answer.model_construct(text=None)),  # pyright: ignore[reportArgumentType]
+    ),
+    "contract": Case(
+        ContractGuard(Contract("billing")),
+        ContractGuard(Contract("billing", input=BrokenSchema)),
+        message=ask('{"text": "x"}'),
+    ),
+    "contract-out": Case(
+        ContractGuard(Contract("billing")),
+        ContractGuard(Contract("billing", output=BrokenSchema)),
+        inner=lambda: Inner(Answer(text="x", data={"text": "x"})),
+    ),
+    "rate": Case(RateLimit(), RateLimit(), bad_clock=True),
+    "approval": Case(
+        ApprovalGuard(ApprovalPolicy(), {}),
+        ApprovalGuard(ApprovalPolicy(), BrokenTable()),  # pyright: ignore[reportArgumentType]
+        inner=lambda: Inner(
+            Proposal(request=REQUEST, calls=(ToolCall(id="c", name="refund"),), transcript=())
+        ),
+    ),
+    "grounding": Case(
+        GroundingGuard(),
+        GroundingGuard(),
+        inner=lambda: Inner(Answer.model_construct(text="x", evidence=(None,))),  # pyright: ignore
+    ),
+    "timeout": Case(TimeoutGuard(5.0), TimeoutGuard(5.0), bad_clock=True),
+    "fallback": Case(
+        FallbackGuard(stand_in),
+        FallbackGuard(stand_in),
+        inner=lambda: Inner(BadOutput("nonsense")),
+        bad_clock=True,
+        owns=(BadOutput, DeadlineExceeded),
+    ),
+}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def case(request: pytest.FixtureRequest) -> Case:
+    """Each guard in turn."""
+    return request.param
+
+
+async def test_langgraphs_pause_passes(case: Case) -> None:
+    """An interrupt raised inside leaves every guard as the very same object."""
+    pause, bench = GraphInterrupt(()), Bench()
+    with pytest.raises(GraphInterrupt) as caught:
+        await case.guard.wrap(Inner(pause))(ask(), bench.run(deadline=2000.0))
+    assert caught.value is pause
+    assert bench.events == []
+
+
+async def test_cancellation_reaches_the_inner_node(case: Case) -> None:
+    """Cancelling a guarded node cancels the inner one, and the caller sees the cancellation."""
+    started, seen = asyncio.Event(), list[str]()
+
+    async def waits(message: Message, run: Run) -> Message:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+        return message
+
+    task = asyncio.ensure_future(case.guard.wrap(waits)(ask(), Bench().run()))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen == ["cancelled"]
+
+
+async def test_a_fault_in_the_guards_own_check_blocks(case: Case) -> None:
+    """When the check itself breaks, the answer is a Refusal `guard-error`, and it is recorded."""
+    bench, inner = Bench(), case.inner()
+    clock = {"clock": broken_clock} if case.bad_clock else {}
+    run = bench.run(deadline=2000.0 if case.bad_clock else None, **clock)  # pyright: ignore[reportArgumentType]
+    reply = await case.broken.wrap(inner)(case.message, run)
+    assert isinstance(reply.payload, Refusal)
+    assert (reply.payload.guard, reply.payload.rule) == (case.broken.name, "guard-error")
+    assert bench.judged == [("block", "guard-error", 1)]
+    assert len(inner.got) <= 1
+
+
+async def test_an_inner_error_passes_unchanged(case: Case) -> None:
+    """What the inner node raises leaves as the same object, unless the guard is made to handle it;
+    a fault of the node is never taken for a fault of the guard."""
+    for error in (ToolFailed("x"), BadOutput("x"), DeadlineExceeded("x"), KeyError("x")):
+        if isinstance(error, case.owns):
+            continue
+        inner, bench = Inner(error), Bench()
+        with pytest.raises(type(error)) as caught:
+            await case.guard.wrap(inner)(ask(), bench.run())
+        assert caught.value is error
+        assert len(inner.got) == 1
+        assert bench.events == []
+
+
+async def test_a_clean_message_passes_unchanged_both_ways(case: Case) -> None:
+    """Nothing to find: the inner node gets the message itself, once, the caller the very reply."""
+    bench, inner, asked = Bench(), Inner(), ask()
+    reply = await case.guard.wrap(inner)(asked, bench.run())
+    assert [got is asked for got in inner.got] == [True]
+    assert reply.payload == inner.gives
+    assert bench.events == []
+
+
+def test_no_guard_is_left_out() -> None:
+    """Every class of the package that wraps a node stands in this suite."""
+    wraps: set[type] = set()
+    for module in pkgutil.iter_modules(pointsman.guardrails.__path__):
+        loaded = importlib.import_module(f"pointsman.guardrails.{module.name}")
+        wraps |= {
+            value
+            for _, value in inspect.getmembers(loaded, inspect.isclass)
+            if hasattr(value, "wrap") and value is not Guard
+        }
+    assert wraps == {type(case.guard) for case in CASES.values()}
+
+
+def test_guards_have_names_of_their_own() -> None:
+    """No two guards share a name: a verdict tells which one gave it."""
+    names = {type(case.guard): case.guard.name for case in CASES.values()}
+    assert len(set(names.values())) == len(names)
