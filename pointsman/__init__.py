@@ -30,7 +30,7 @@ _HOME = {
     "tool": "nodes.tool",
 }
 __version__ = "0.1.0"
-__all__ = sorted(_HOME)
+__all__ = sorted(_HOME)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:

@@ -37,7 +37,7 @@ from pointsman.nodes.run import Run
 
 Action = Literal["redact", "block", "escalate", "off"]
 Stage = Literal["input", "output", "action"]
-_PLACEHOLDER = re.compile(r"\[(SECRET|EMAIL|CARD|IBAN|PHONE|SSN|IP)_(\d{1,9})\]")
+PLACEHOLDER = re.compile(r"\[(SECRET|EMAIL|CARD|IBAN|PHONE|SSN|IP)_(\d{1,9})\]")
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class _Numbers:
 
     def note(self, text: str) -> None:
         """Placeholders that stand in a text already keep their meaning: no new value gets them."""
-        self.taken.update((m[1], int(m[2])) for m in _PLACEHOLDER.finditer(text))
+        self.taken.update((m[1], int(m[2])) for m in PLACEHOLDER.finditer(text))
 
     def placeholder(self, label: str, key: str) -> str:
         """The placeholder of a value."""

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from pointsman.errors import BadOutput
+from pointsman.guardrails.content import PLACEHOLDER
 from pointsman.guardrails.guard import closed
 from pointsman.nodes.contract import Contract
+from pointsman.nodes.digest import canonical
 from pointsman.nodes.event import Judged
 from pointsman.nodes.message import Answer, Handoff, Message, Proposal, Refusal, Request
 from pointsman.nodes.node import Node
@@ -67,6 +69,14 @@ class ContractGuard:
                     raise BadOutput(
                         f"{role!r} proposed {foreign[0]!r}, which its contract does not allow."
                     )
+                for call in calls:
+                    hidden = PLACEHOLDER.search(canonical(call.args).decode("utf-8", "replace"))
+                    if hidden:
+                        raise BadOutput(
+                            f"{role!r} proposed {call.name!r} with {hidden.group()} in place of a"
+                            " value that a filter redacted.",
+                            hint="Let the tool look the value up, or set that filter off.",
+                        )
             case Handoff(to=to) if to not in self.contract.hands_off_to:
                 raise BadOutput(
                     f"{role!r} handed off to {to!r}, which its contract does not allow."

@@ -10,6 +10,7 @@ from pointsman.guardrails.rules import Found, Rule, RuleSet
 REGIONS = ("US", "GB")
 """Whose national phone numbers are known without a `+`."""
 _MAX_PHONES = 200
+"""So many numbers of a text are looked up in the numbering plans; the rest go by their shape."""
 
 _CARDS = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})"  # Visa
@@ -89,9 +90,12 @@ def find_pii(text: str) -> list[Found]:
                 found.append(hit)
             case _:
                 pass
-    for hit in phones[:_MAX_PHONES]:
-        if not any(f.start < hit.end and hit.start < f.end for f in found):
-            found.extend(_phones(text, hit))
+    covered = bytearray(len(text))
+    for one in found:
+        covered[one.start : one.end] = b"\1" * (one.end - one.start)
+    for n, hit in enumerate(phones):
+        if not any(covered[hit.start : hit.end]):
+            found.extend(_phones(text, hit, look_up=n < _MAX_PHONES))
     return found
 
 
@@ -139,7 +143,7 @@ def _ibans(text: str, run: Found) -> Iterator[Found]:
             return
 
 
-def _phones(text: str, run: Found) -> Iterator[Found]:
+def _phones(text: str, run: Found, *, look_up: bool) -> Iterator[Found]:
     """Phone numbers in a run of digits, by the numbering plans of libphonenumber."""
     from phonenumbers import PhoneNumberFormat, PhoneNumberMatcher, format_number
 
@@ -152,7 +156,9 @@ def _phones(text: str, run: Found) -> Iterator[Found]:
     spoken = _SPOKEN.search(text[max(0, run.start - 60) : run.start]) is not None
     if len(digits) < 7 or (piece.strip(" ()").isdigit() and not spoken):
         return
-    for region in REGIONS:
+    # With its country's code a number is the same in every region.
+    regions = REGIONS[:1] if piece.startswith("+") else REGIONS
+    for region in regions if look_up else ():
         hits = list(PhoneNumberMatcher(piece, region, max_tries=20))
         for hit in hits:
             number = format_number(hit.number, PhoneNumberFormat.E164)
@@ -160,5 +166,5 @@ def _phones(text: str, run: Found) -> Iterator[Found]:
         if hits:
             return
     abroad = piece.startswith("+") and len(digits) >= 9
-    if (spoken or abroad) and len(digits) <= 15 and "\n" not in piece:
+    if (spoken or abroad or not look_up) and len(digits) <= 15 and "\n" not in piece:
         yield Found("phone", "PHONE", run.start, run.end, digits)

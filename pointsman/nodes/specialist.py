@@ -293,9 +293,7 @@ def _outcome_turns(payload: Outcomes) -> tuple[Turn, ...]:
 _REPEATED = "error: the same call stands in this answer already; it is proposed once"
 
 
-def _told_apart(
-    calls: tuple[ToolCall, ...], transcript: tuple[Turn, ...]
-) -> tuple[ToolCall, ...]:
+def _told_apart(calls: tuple[ToolCall, ...], transcript: tuple[Turn, ...]) -> tuple[ToolCall, ...]:
     """The calls with ids no other call of the transcript has. Rulings, tickets and results are kept
     by them, so a model that repeats an id must not make one stand for another."""
     taken = {call.id for turn in transcript for call in turn.tool_calls}

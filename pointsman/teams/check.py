@@ -97,6 +97,10 @@ def _transitions(spec: TeamSpec) -> Iterator[Finding]:
                     "It may hand off there, and its row of the transition table does not hold it.",
                     "Add it to the row, or remove it from hands_off_to.",
                 )
+    yield from _unreachable(spec, known)
+
+
+def _unreachable(spec: TeamSpec, known: set[str]) -> Iterator[Finding]:
     reached = {ROUTE}
     todo = [ROUTE]
     while todo:
@@ -144,6 +148,8 @@ def _bounds(spec: TeamSpec) -> Iterator[Finding]:
     for name, value in (("max_hops", spec.max_hops), ("max_rounds", spec.max_rounds)):
         if value < 1:
             yield Finding("bound", name, f"{name} is {value}.", "Give at least 1.")
+    if spec.window < 0:
+        yield Finding("bound", "window", f"window is {spec.window}.", "Give 0 or more.")
     for s in spec.specialists:
         if s.timeout <= 0 or s.max_steps < 1 or s.max_tokens < 1:
             yield Finding(

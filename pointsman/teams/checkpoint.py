@@ -1,5 +1,6 @@
 """The checkpointer of a team's own runs: SQLite, strict serialisation, closed with the session."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ import aiosqlite
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from pointsman.teams.store.sqlite import store_error, unusable
+from pointsman.teams.store.faults import store_error, unusable
 
 
 @asynccontextmanager
@@ -20,7 +21,7 @@ async def open_saver(path: Path) -> AsyncGenerator[AsyncSqliteSaver]:
     Raises StoreError: StoreBroken for a file that is no database, StoreFull without space.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await asyncio.to_thread(path.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise unusable(error, path) from error
     try:
@@ -31,7 +32,7 @@ async def open_saver(path: Path) -> AsyncGenerator[AsyncSqliteSaver]:
             )
             await saver.setup()
             await connection.execute("PRAGMA synchronous = FULL")
-            path.chmod(0o600)
+            await asyncio.to_thread(path.chmod, 0o600)
             yield saver
     except sqlite3.Error as error:
         raise store_error(error, path) from error

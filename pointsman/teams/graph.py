@@ -16,6 +16,7 @@ from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
 from pointsman.errors import InvalidMessage
+from pointsman.teams.request import check_text
 from pointsman.teams.services import Services
 from pointsman.teams.spec import END as SPEC_END
 from pointsman.teams.spec import TeamSpec
@@ -111,6 +112,7 @@ async def _next(state: TeamState) -> str:
 def _last_user_message(spec: TeamSpec, state: TeamState) -> BaseMessage:
     for message in reversed(state.get("messages", [])):
         if message.type == "human":
+            check_text(spec.name, message.text)
             return message
     raise InvalidMessage(
         f"Team {spec.name!r} was called with no user message.",

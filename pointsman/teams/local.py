@@ -17,15 +17,15 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
 
-from pointsman.errors import RunBusy
+from pointsman.errors import PointsmanError, RunBusy
 from pointsman.nodes import telemetry
 from pointsman.nodes.digest import JsonObject, canonical
 from pointsman.nodes.event import RunStarted
 from pointsman.nodes.message import new_id, request_of
 from pointsman.teams.graph import Border, TeamState, recursion_limit
 from pointsman.teams.services import Services
+from pointsman.teams.store.faults import store_error
 from pointsman.teams.store.protocol import RunRow
-from pointsman.teams.store.sqlite import store_error
 
 log = logging.getLogger("pointsman.teams")
 
@@ -40,6 +40,8 @@ class LocalEngine:
 
     services: Services
     graph: Compiled
+    lease_seconds: float = LEASE_SECONDS
+    """How long a thread stays taken by a process that died. Renewed three times in that time."""
     lease_wait: float = 60.0
     """Seconds to wait for another run of the same thread to end or pause."""
 
@@ -140,7 +142,7 @@ class LocalEngine:
         store = self.services.store
         tries = max(1, int(self.lease_wait / POLL_SECONDS))
         for _ in range(tries):
-            if await store.lease(name, owner, LEASE_SECONDS) is not None:
+            if await store.lease(name, owner, self.lease_seconds) is not None:
                 break
             await asyncio.sleep(POLL_SECONDS)
         else:
@@ -149,14 +151,32 @@ class LocalEngine:
                 hint="Try again when it has ended or waits for a person.",
             )
 
+        working = asyncio.current_task()
+        lost: list[PointsmanError] = []
+
         async def renew() -> None:
-            while True:
-                await asyncio.sleep(LEASE_SECONDS / 3)
-                await store.lease(name, owner, LEASE_SECONDS)
+            try:
+                while True:
+                    await asyncio.sleep(self.lease_seconds / 3)
+                    if await store.lease(name, owner, self.lease_seconds) is None:
+                        raise RunBusy(
+                            f"Run {row.run} lost thread {row.thread!r}: this process stood still,"
+                            " and another one took it over.",
+                            hint="Look at the run again; the other process goes on with it.",
+                        )
+            except PointsmanError as error:
+                lost.append(error)
+                if working is not None:
+                    working.cancel()
 
         renewing = asyncio.create_task(renew())
         try:
             yield
+        except asyncio.CancelledError:
+            if not lost or working is None:
+                raise
+            working.uncancel()
+            raise lost[0] from None
         finally:
             renewing.cancel()
             await store.release(name, owner)

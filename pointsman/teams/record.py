@@ -100,7 +100,7 @@ class Recorder:
     def _drop_if_ended(self, run: str) -> None:
         """Forget a run that ended or waits: another process may take it on and record more, so it
         is read again when it goes on here."""
-        entry = self._open[run] if run in self._open else None
+        entry = self._open.get(run)
         if entry is None or entry.unsaved or entry.listeners or not entry.seen:
             return
         if isinstance(entry.seen[-1].event, RunEnded):

@@ -29,7 +29,7 @@ def new_run(
     attachments: Sequence[Attachment],
 ) -> RunRow:
     """The run of one message. Raises InvalidMessage."""
-    _check_text(spec.name, text)
+    check_text(spec.name, text)
     thread = thread or new_id()[:12]
     for name, value in (("thread", thread), ("tenant", tenant)):
         if not _is_text(value):
@@ -71,7 +71,8 @@ def new_run(
     )
 
 
-def _check_text(team: str, text: str) -> None:
+def check_text(team: str, text: str) -> None:
+    """Raises InvalidMessage for a text that is empty, longer than MAX_CHARS, or no text."""
     if not text.strip():
         raise InvalidMessage(f"The message for team {team!r} is empty.", hint="Say something.")
     if len(text) > MAX_CHARS:

@@ -113,9 +113,7 @@ def open_services(
         timeout=settings.model_timeout,
     )
     routed = [s for s in spec.specialists if s.name in spec.transitions.get(ROUTE, ())]
-    router = RouterNode(
-        spec.router, routed, team=spec.name, prompt=prompts.get(spec.router.prompt)
-    )
+    router = RouterNode(spec.router, routed, team=spec.name, prompt=prompts.get(spec.router.prompt))
     nodes = {s.name: _specialist_node(s, spec, prompts) for s in spec.specialists}
     return Services(
         spec=spec,

@@ -309,26 +309,28 @@ class Steps:
         )  # fmt: skip
         carried = Message.model_validate(state["carried"])
         began = time.perf_counter()
-        try:
-            with telemetry.log_context(_context(row, specialist)):
+        with telemetry.log_context(_context(row, specialist)):
+            try:
                 if row.cancelled_by:
                     return _cancelled(carried, row)
                 run.remaining(float("inf"))
                 return await body(run, services, row)
-        except StoreError:
-            raise
-        except Exception as error:
-            if is_control_flow(error):
+            except StoreError:
                 raise
-            log.log(
-                logging.INFO if isinstance(error, PointsmanError) else logging.ERROR,
-                "step %s of run %s failed: %s", step, row.run, error,
-                exc_info=not isinstance(error, PointsmanError),
-            )  # fmt: skip
-            failure = Failure(error=type(error).__name__, text=str(error) or type(error).__name__)
-            return ending.ends(carried, failure, sender=specialist)
-        finally:
-            await services.recorder.flush(row.run, time.perf_counter() - began)
+            except Exception as error:
+                if is_control_flow(error):
+                    raise
+                return ending.ends(carried, _failure(error, run), sender=specialist)
+            finally:
+                await services.recorder.flush(row.run, time.perf_counter() - began)
+
+
+def _failure(error: Exception, run: Run) -> Failure:
+    """The error that ends the run, after saying so in the log."""
+    foreseen = isinstance(error, PointsmanError)
+    level = logging.INFO if foreseen else logging.ERROR
+    log.log(level, "step %s of run %s failed: %s", run.step, run.id, error, exc_info=not foreseen)
+    return Failure(error=type(error).__name__, text=str(error) or type(error).__name__)
 
 
 def _cancelled(carried: Message, row: RunRow) -> RunState:

@@ -31,6 +31,7 @@ from pointsman.teams.spec import TeamSpec, default_transitions
 from pointsman.teams.store.protocol import RunRow, RunState
 from pointsman.teams.summary import summarise
 from pointsman.teams.tickets import Decision, Ticket, TicketStatus
+from pointsman.teams.webhook import webhook
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -100,7 +101,7 @@ class Team:
                 findings=[str(f) for f in faults],
                 hint=f"And {len(faults) - 1} more." if len(faults) > 1 else "",
             )
-        self._on_ticket = on_ticket
+        self._on_ticket = webhook(on_ticket) if isinstance(on_ticket, str) else on_ticket
         self._transports = transports
         self._services: Services | None = None
         self._stack: AsyncExitStack | None = None
@@ -161,6 +162,7 @@ class Team:
     ) -> AsyncGenerator[Recorded]:
         """`run`, giving each event as it happens; the last one is RunEnded. Raises what `run` does.
 
+        A message that ended before gives that RunEnded only.
         Leaving the loop early cancels the work at its next await; the run can be resumed.
         """
         row = self._row(
@@ -170,6 +172,7 @@ class Team:
             await engine.services.recorder.begin(row.run)
             queue = engine.services.recorder.listen(row.run)
             work = asyncio.create_task(engine.submit(row))
+            repeated = True
             try:
                 while not (work.done() and queue.empty()):
                     getting = asyncio.create_task(queue.get())
@@ -179,6 +182,7 @@ class Team:
                         if not getting.done():
                             getting.cancel()
                     if getting.done():
+                        repeated = False
                         yield getting.result()
                 await work
             finally:
@@ -190,6 +194,8 @@ class Team:
             events = await engine.services.store.events(row.run)
             if not events or not isinstance(events[-1].event, RunEnded):
                 raise NotFound(f"Run {ended.run} has no end on record; resume it.")
+            if repeated:
+                yield events[-1]
 
     async def resume(self, run: str) -> Result:
         """Take a run on: after a crash, or when its tickets are decided. Raises NotFound."""
@@ -307,7 +313,8 @@ class Team:
         if self._engine is not None:
             return self._engine.services
         if self._services is None:
-            self._services = self._new_services()
+            made = await asyncio.to_thread(self._new_services)  # reads prompt files
+            self._services = self._services or made
         return self._services
 
     @asynccontextmanager
@@ -316,7 +323,7 @@ class Team:
         if self._engine is not None:
             yield self._engine.services
             return
-        services = self._new_services()
+        services = await asyncio.to_thread(self._new_services)
         try:
             yield services
         finally:
@@ -345,13 +352,8 @@ class Team:
                 yield engine
 
     def _new_services(self) -> Services:
-        on_ticket = self._on_ticket
-        if isinstance(on_ticket, str):
-            from pointsman.teams.webhook import webhook
-
-            on_ticket = webhook(on_ticket)
         return open_services(
-            self.spec, Settings.read(), on_ticket=on_ticket, transports=self._transports
+            self.spec, Settings.read(), on_ticket=self._on_ticket, transports=self._transports
         )
 
     def _row(

@@ -50,7 +50,9 @@ def a_run(
     )
 
 
-def a_ticket(ticket: str = "t1", *, run: str = "r1", team: str = "shop", **change: object) -> Ticket:
+def a_ticket(
+    ticket: str = "t1", *, run: str = "r1", team: str = "shop", **change: object
+) -> Ticket:
     """A pending refund."""
     args = {"invoice": "INV-1", "usd": 5.0}
     made = Ticket(
@@ -133,7 +135,9 @@ class StoreContract:
         assert [r.run for r in await store.runs("shop", states=("waiting", "done"))] == ["r2"]
         assert [r.run for r in await store.runs("shop", thread="c1")] == ["r1"]
 
-    async def test_runs_are_newest_first_and_bounded(self, store: Store, clock: list[float]) -> None:
+    async def test_runs_are_newest_first_and_bounded(
+        self, store: Store, clock: list[float]
+    ) -> None:
         """The newest run is first, and no more than the limit come."""
         for n in range(4):
             clock[0] += 1
@@ -264,7 +268,9 @@ class StoreContract:
 
     async def test_an_expired_ticket_cannot_be_claimed(self, store: Store) -> None:
         """A late decision is refused, to the second."""
-        await store.freeze([a_ticket(expires=NOW + timedelta(seconds=1)), a_ticket("t2", expires=NOW)])
+        await store.freeze(
+            [a_ticket(expires=NOW + timedelta(seconds=1)), a_ticket("t2", expires=NOW)]
+        )
         with pytest.raises(TicketClosed, match="expired"):
             await store.claim("t2", Approve(by="ana"), NOW, None)
         assert (await store.claim("t1", Approve(by="ana"), NOW, None)).status == "approved"

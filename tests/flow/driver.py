@@ -1,7 +1,7 @@
 """One call on the shop's team in a process of its own, which may kill itself on the way.
 
     python -m tests.flow.driver HOME '{"run": "refund INV-1 5", "thread": "c1", "message_id": "m1"}'
-    python -m tests.flow.driver HOME '{"decide": "t123", "decision": {"type": "approve", "by": "a"}}'
+    python -m tests.flow.driver HOME '{"decide": "t1", "decision": {"type": "approve", "by": "a"}}'
     python -m tests.flow.driver HOME '{"resume": "r123"}'
 
 `"kill": "after-claim"` and so on: SIGKILL from inside the store, at the points of KILLS. Prints the
@@ -119,6 +119,6 @@ async def main(home: Path, order: dict[str, Any]) -> object:
 if __name__ == "__main__":
     try:
         came = asyncio.run(main(Path(sys.argv[1]), json.loads(sys.argv[2])))
-        print(came.model_dump_json())  # pyright: ignore[reportAttributeAccessIssue]
+        sys.stdout.write(came.model_dump_json())  # pyright: ignore[reportAttributeAccessIssue]
     except PointsmanError as error:
-        print(json.dumps({"error": type(error).__name__, "message": str(error)}))
+        sys.stdout.write(json.dumps({"error": type(error).__name__, "message": str(error)}))

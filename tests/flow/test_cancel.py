@@ -1,5 +1,7 @@
 """Cancelling, leaving early and stopping in the middle."""
 
+# ruff: noqa: ASYNC110 (what a write left on disk sends no signal)
+
 import asyncio
 from pathlib import Path
 

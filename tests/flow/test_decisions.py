@@ -119,9 +119,7 @@ async def test_an_escalated_ticket_waits_for_the_other(home: Path, shop: Shop) -
     assert shop.wrote() == ["refunded 5 on INV-1"]
 
 
-async def test_a_decision_that_comes_too_late_is_told_who_was_first(
-    home: Path, shop: Shop
-) -> None:
+async def test_a_decision_that_comes_too_late_is_told_who_was_first(home: Path, shop: Shop) -> None:
     """A second decision, same or other, changes nothing and names the winner."""
     team = shop_team(home)
     (ticket,) = (await waiting(team)).tickets

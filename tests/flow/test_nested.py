@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+from blockbuster import blockbuster_ctx
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
@@ -74,7 +75,7 @@ def said(text: str, message_id: str = "m1") -> dict[str, Any]:
     return {"messages": [HumanMessage(text, id=message_id)]}
 
 
-def config(thread: str = "p1") -> Any:  # noqa: ANN401 (LangGraph's own mapping)
+def config(thread: str = "p1") -> Any:
     """The parent's thread."""
     return {"configurable": {"thread_id": thread}}
 
@@ -426,6 +427,19 @@ async def test_a_text_that_is_none_is_refused_here_too(team: Team, text: str) ->
     with pytest.raises(InvalidMessage):
         await team.graph.ainvoke(said(text))
     assert await team.runs() == ()
+
+
+async def test_nothing_blocks_the_loop(home: Path, shop: Shop) -> None:
+    """Trap 8: LangGraph's development server fails a run on a blocking call inside a node. Opening,
+    asking, waiting, deciding and writing all leave the loop free."""
+    team = shop_team(home)
+    parent = parent_of(team, InMemorySaver())
+    with blockbuster_ctx():
+        await parent.ainvoke(said("lookup INV-1 > refund INV-1 5"), config())
+        (ticket,) = await pending(team)
+        await parent.ainvoke(await team.decide(ticket, Approve(by="ana")), config())
+        await team.aclose()
+    assert shop.wrote() == ["refunded 5 on INV-1"]
 
 
 def test_an_entry_of_langgraph_json_loads(tmp_path: Path, shop: Shop) -> None:

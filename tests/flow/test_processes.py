@@ -166,10 +166,7 @@ async def test_of_several_deciding_processes_one_wins(home: Path, shop: Shop) ->
     begun = await waiting(home)
     ticket = begun["tickets"][0]["id"]
     came = await asyncio.gather(
-        *(
-            order(home, decide=ticket, decision={"type": "approve", "by": f"p{n}"})
-            for n in range(3)
-        )
+        *(order(home, decide=ticket, decision={"type": "approve", "by": f"p{n}"}) for n in range(3))
     )
     (row,) = await shop_team(home).tickets(status=None)
     lost = [c for c in came if c.get("error") == "TicketClosed"]

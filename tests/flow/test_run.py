@@ -1,9 +1,12 @@
 """A team's run from message to result, on the scripted model."""
 
+# ruff: noqa: ASYNC240 (a test may look at a file on the loop)
+
 import asyncio
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 from pointsman.errors import InvalidMessage, ModelOverloaded, NotFound
 from pointsman.guardrails.policy import ApprovalPolicy, Limit, PolicyRule
@@ -462,9 +465,7 @@ async def test_high_stakes_always_ask(home: Path, shop: Shop) -> None:
 async def test_the_policy_judges_what_would_run(home: Path, shop: Shop) -> None:
     """A number written as text is the same number to the policy as to the tool."""
     policy = ApprovalPolicy(
-        rules=(
-            PolicyRule("big", "deny", tools=("refund",), when=(Limit("usd", at_least=100),)),
-        )
+        rules=(PolicyRule("big", "deny", tools=("refund",), when=(Limit("usd", at_least=100),)),)
     )
     call = ToolCall(id="a", name="refund", args={"invoice": "INV-1", "usd": "500"})
     answers = [choice_reply("billing"), tool_reply(call), "ok"]
@@ -482,3 +483,27 @@ async def test_a_write_waits_and_a_session_can_go_on(home: Path, shop: Shop) -> 
         assert getattr(done, "status", "") == "done"
         assert (await team.run("more", thread="c1")).status == "done"
     assert shop.wrote() == ["refunded 5 on INV-1"]
+
+
+async def test_the_same_question_again_costs_no_model_call(
+    home: Path, model: ScriptedTransport
+) -> None:
+    """Another run, another thread, the same words: every answer comes from the cache, and the
+    result says so."""
+    first = await shop_team(home, model=model).run("lookup INV-1", thread="c1")
+    asked = len(model.requests)
+    again = await shop_team(home, model=model).run("lookup INV-1", thread="c2")
+    assert (again.answer, again.run != first.run) == (first.answer, True)
+    assert (again.model_calls, again.cache_hits) == (0, first.model_calls)
+    assert len(model.requests) == asked
+
+
+async def test_nothing_blocks_the_loop(home: Path, shop: Shop) -> None:
+    """A team inside a web server holds nobody up: no file is touched on the loop."""
+    team = shop_team(home, policy=ALLOW_ALL)
+    await team.run("say")  # what is imported at first use is imported
+    with blockbuster_ctx():
+        result = await team.run("lookup INV-1 > slow_note paper > refund INV-1 5", thread="c1")
+        await team.decide(result.tickets[0], Approve(by="ana"))
+        await team.cancel(result.run, by="ana")
+    assert shop.wrote() == ["noted paper slowly", "refunded 5 on INV-1"]

@@ -1,5 +1,7 @@
 """Streaming a run's events."""
 
+# ruff: noqa: ASYNC240 (a test may look at a file on the loop)
+
 import asyncio
 from pathlib import Path
 

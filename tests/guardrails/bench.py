@@ -2,14 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import cast
 
 from pointsman.nodes.event import Event, Judged
-from pointsman.nodes.gateway.scripted import Scripted
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
 from pointsman.nodes.message import Answer, Message, Payload, Request
-from pointsman.nodes.run import Gateway, Run
+from pointsman.nodes.run import Run
 
 SAID = "Where is order INV-1042?"
+
+
+class NoModels:
+    """A gateway for those that must never ask one."""
+
+    async def complete(self, request: ModelRequest, run: Run) -> ModelReply:
+        """Refuses."""
+        raise AssertionError("a guard asked a model")
+
+    async def settle(self, run: Run, *, keep: bool) -> None:
+        """Refuses."""
+        raise AssertionError("a guard settled a step")
 
 
 @dataclass
@@ -26,9 +37,9 @@ class Bench:
         admitted: tuple[str, ...] = (),
         **change: str,
     ) -> Run:
-        """A run of team shop, specialist billing. Guards never ask its gateway."""
+        """A run of team shop, specialist billing."""
         run = Run(
-            id="r1", team="shop", thread="t1", tenant="acme", gateway=cast("Gateway", Scripted([])),
+            id="r1", team="shop", thread="t1", tenant="acme", gateway=NoModels(),
             emit=self.events.append, specialist="billing", clock=clock, deadline=deadline,
             admitted=frozenset(admitted),
         )  # fmt: skip

@@ -5,7 +5,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from langgraph.errors import GraphInterrupt
@@ -59,7 +59,7 @@ class Case:
 
     guard: Guard
     broken: Guard
-    message: Message = ask(REQUEST)
+    message: Message = field(default_factory=ask)
     inner: Callable[[], Inner] = Inner
     bad_clock: bool = False
     owns: tuple[type[PointsmanError], ...] = ()

@@ -193,7 +193,7 @@ def test_the_plain_form_is_valid() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(change: dict[str, object]) -> None:
-    """Unknown fields, versions and kinds, missing values and naive times do not cross the border."""
+    """Unknown fields, versions and kinds, missing values and naive times stay outside."""
     with pytest.raises(ValidationError):
         Message.model_validate(a_message(**change))
 

@@ -110,7 +110,7 @@ async def test_otherwise_takes_what_has_no_route(answer: Scripted, router: Route
 
 
 @pytest.mark.parametrize(
-    "text", ["and what about that one?", "Thanks!", "is it still so", "AND THEM"]
+    "text", ["and what about that one?", "Thanks!", "it still does not work", " AND THEM"]
 )
 async def test_a_short_follow_up_stays_where_it_was(text: str) -> None:
     """A short message that refers back costs no model call."""
@@ -124,6 +124,7 @@ async def test_a_short_follow_up_stays_where_it_was(text: str) -> None:
     ("text", "history", "previous", "router"),
     [
         ("I want a refund", HISTORY, "tech", Router()),
+        ("Android is slow", HISTORY, "tech", Router()),
         ("and that", (), "tech", Router()),
         ("and that", HISTORY, "", Router()),
         ("and that", HISTORY, "gone", Router()),
@@ -131,7 +132,16 @@ async def test_a_short_follow_up_stays_where_it_was(text: str) -> None:
         ("that " + "word " * 12, HISTORY, "tech", Router()),
         ("", HISTORY, "tech", Router()),
     ],
-    ids=["no reference", "no history", "nobody before", "left the team", "off", "long", "empty"],
+    ids=[
+        "no reference",
+        "part of a word",
+        "no history",
+        "nobody before",
+        "left the team",
+        "off",
+        "long",
+        "empty",
+    ],
 )
 async def test_everything_else_is_the_models(
     text: str, history: tuple[Turn, ...], previous: str, router: Router

@@ -310,7 +310,7 @@ async def test_one_repair_is_tried(bad: Scripted) -> None:
 async def test_an_output_that_never_validates_is_bad_output() -> None:
     """Two bad answers are a typed failure, and the model is not asked a third time."""
     bench = Bench([text_reply("nonsense"), text_reply("[]"), GOOD])
-    with pytest.raises(BadOutput, match="twice.*Verdict"):
+    with pytest.raises(BadOutput, match=r"twice.*Verdict"):
         await node(tools=(), hands_off_to=(), output=Verdict)(ask(), bench.run)
     assert len(bench.model.requests) == 2
 

@@ -137,8 +137,6 @@ def _wrapped(*args: object, **kwargs: object) -> object:
     return _async(*args, **kwargs)  # pyright: ignore[reportArgumentType]
 
 
-
-
 @pytest.mark.parametrize("fn", [_sync, _async, _wrapped], ids=["sync", "async", "wrapped"])
 async def test_sync_and_async_functions_get_typed_arguments(fn: Callable[..., object]) -> None:
     """JSON arguments arrive as the annotated types, whatever kind of function it is; so does an
@@ -200,8 +198,7 @@ async def test_a_sync_tool_runs_off_the_loop() -> None:
         return threading.current_thread().name
 
     work = asyncio.create_task(block.invoke({}))
-    while not began.is_set():
-        await asyncio.sleep(0.001)
+    await asyncio.to_thread(began.wait, 20)
     go_on.set()
     assert await work != threading.main_thread().name
 

@@ -1,10 +1,11 @@
 """The team's tools, by specialist. Reads run at once; writes are proposed for the policy."""
 
+import re
 from typing import Annotated, Literal
 
 from pointsman import tool
 from pointsman.nodes.specialist import AnyTool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from nodes import sentences
 from nodes.shop import Shop, usd
@@ -14,6 +15,7 @@ ParcelNumber = Annotated[str, Field(pattern=r"^PX-\d{4}$", description="e.g. PX-
 OrderNumber = Annotated[str, Field(pattern=r"^SO-\d{4}$", description="e.g. SO-3040")]
 DeviceNumber = Annotated[str, Field(pattern=r"^DV-\d{4}$", description="e.g. DV-7004")]
 
+ADDRESS = re.compile(r"\d+[a-zA-Z]? [^,?!]+, [^,?!]+, [A-Z]{2}( \d{5})?")
 LONGEST_HOLD = 30
 """Days for which the carrier keeps a parcel at most."""
 
@@ -72,6 +74,16 @@ class AddressCall(Call):
 
     parcel: ParcelNumber
     address: str = Field(min_length=10, max_length=120)
+
+    @field_validator("address")
+    @classmethod
+    def _whole(cls, address: str) -> str:
+        """A small model likes to take the customer's sentence for the address."""
+        if not ADDRESS.fullmatch(address):
+            raise ValueError(
+                "give number and street, city and state, as in 12 Main Street, Fresno, CA"
+            )
+        return address
 
 
 class ProblemCall(Call):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pointsman import Router, Rule, Specialist, Team
+from pointsman import GroundingGuard, Router, Rule, Specialist, Team
 from pointsman.nodes.gateway.transports import Transports
 
 from guardrails.overrides import Overrides
@@ -23,7 +23,7 @@ def billing(shop: Shop) -> Specialist:
         prompt="support/billing",
         tools=billing_tools(shop),
         fallback=billing_fallback(shop),
-        guards=(Overrides(),),
+        guards=(Overrides(), GroundingGuard()),
         examples=(
             "I was billed two times for the same order",
             "There is a charge on my credit card that I do not understand",
@@ -53,7 +53,7 @@ def shipping(shop: Shop) -> Specialist:
         prompt="support/shipping",
         tools=shipping_tools(shop),
         fallback=shipping_fallback(shop),
-        guards=(Overrides(),),
+        guards=(Overrides(), GroundingGuard()),
         examples=(
             "Where is my package right now?",
             "Parcel PX-2218 has not moved for a week",
@@ -83,7 +83,7 @@ def technical(shop: Shop) -> Specialist:
         prompt="support/technical",
         tools=technical_tools(shop),
         fallback=technical_fallback(shop),
-        guards=(Overrides(),),
+        guards=(Overrides(), GroundingGuard()),
         examples=(
             "The lamp keeps flickering",
             "My hub is offline and the app can not find it",

@@ -94,6 +94,7 @@ async def test_a_refund_beyond_what_was_paid_fails(tools: dict[str, AnyTool], sh
         ("refund", {"invoice": "INV-1042", "usd": 89, "to": "my other card"}),
         ("track_parcel", {"parcel": "PX-22400"}),
         ("hold_parcel", {"parcel": "PX-2244", "days": 31}),
+        ("change_address", {"parcel": "PX-2244", "address": "what happened to PX-2244"}),
         ("find_article", {"device": "toaster", "problem": "wifi"}),
     ],
 )

@@ -49,7 +49,7 @@ def fields(schema: JsonObject) -> tuple[Field, ...]:
 
 
 def resolved(schema: JsonObject, root: JsonObject) -> JsonObject:
-    """The schema with its `$ref` followed in `root`, and the first option of `anyOf` that is not null."""
+    """The schema with its `$ref` followed in `root`; of `anyOf` the first that is not null."""
     for _ in range(8):
         if isinstance(reference := schema.get("$ref"), str):
             definitions = cast("dict[str, JsonObject]", root.get("$defs") or {})
@@ -115,7 +115,7 @@ def sentence(conversation: Iterable[str], templates: Iterable[str] = ()) -> str:
         (
             'root ::= " " start (" " word)* "\\n"',
             'word ::= item mark? | item stop (" " start)?',
-            "start ::= (item | opening) (mark | stop (\" \" start)?)?",
+            'start ::= (item | opening) (mark | stop (" " start)?)?',
             f"item ::= {' | '.join(['free', *(_quoted(text) for text in literals)])}",
             f'free ::= {_PLAIN}+ | "I" | "I\'" [a-z]+',
             f"opening ::= [A-Z] {_PLAIN}*",
@@ -123,6 +123,12 @@ def sentence(conversation: Iterable[str], templates: Iterable[str] = ()) -> str:
             "stop ::= [.!?]",
         )
     )
+
+
+def chosen(sentences: Sequence[str], most: int) -> str:
+    """GBNF of one to `most` of the sentences on one line, as they are."""
+    listed = " | ".join(_quoted(text) for text in sentences[:_MAX_LITERALS])
+    return f'root ::= " " one (" " one){{0,{max(0, most - 1)}}} "\\n"\none ::= {listed}'
 
 
 def span(text: str) -> str:

@@ -16,10 +16,10 @@ from pointsman.nodes.message import ToolCall, Turn
 
 ANSWER = "answer"
 """The action that is no tool."""
-NEAREST = 4
+NEAREST = 3
 """Worked examples in a prompt."""
-_CHARACTERS = 1600
-"""Length of the worked examples in a prompt: about 400 tokens, 3 s of reading on one core."""
+_CHARACTERS = 1200
+"""Length of the worked examples in a prompt: about 300 tokens, 2 s of reading on one core."""
 _RESULT_CHARACTERS = 600
 """Of an example's tool result; a real one is shown whole."""
 

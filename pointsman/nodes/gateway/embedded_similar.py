@@ -1,9 +1,9 @@
 """Similar: which worked examples are most like a text.
 
-An example is near when it shares the words, word pairs and four-letter pieces that tell the examples'
-labels apart: inverse document frequency (Spaerck Jones 1972) times one minus the entropy of the
-feature's labels, which is the entropy weight of text retrieval (Dumais 1991) taken over labels
-instead of documents. Digits count as one shape, so one number is as good as another.
+An example is near when it shares the words, word pairs and four-letter pieces that tell the
+examples' labels apart: inverse document frequency (Spaerck Jones 1972) times one minus the entropy
+of the feature's labels, which is the entropy weight of text retrieval (Dumais 1991) taken over
+labels instead of documents. Digits count as one shape, so one number is as good as another.
 """
 
 import math
@@ -11,6 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _PIECE = 4
@@ -33,7 +34,7 @@ class Similar:
                 self._having[feature].append(index)
 
     def nearest(self, text: str, count: int) -> list[int]:
-        """Indexes of the examples most like the text, nearest first; equals in their given order."""
+        """Indexes of the examples most like the text, nearest first; equals keep their order."""
         scores = [0.0] * len(self._features)
         for feature in _features(text):
             weight = self._weights.get(feature, 0.0) ** 2
@@ -52,7 +53,7 @@ def similar(labelled: tuple[tuple[str, str], ...]) -> Similar:
 def _features(text: str) -> frozenset[str]:
     words = ["#" if word.isdigit() else word for word in _WORD.findall(text.lower())]
     found = {f"w {word}" for word in words}
-    found |= {f"p {first} {second}" for first, second in zip(words, words[1:], strict=False)}
+    found |= {f"p {first} {second}" for first, second in pairwise(words)}
     for word in words:
         edged = f"^{word}$"
         found |= {f"c {edged[i : i + _PIECE]}" for i in range(len(edged) - _PIECE + 1)}

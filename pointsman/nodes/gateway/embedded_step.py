@@ -33,6 +33,7 @@ _ROUTE_SHOTS = 6
 _ROUTE_PROMPTS = 2
 _REPLY_TOKENS = 120
 """A reply of this model that is longer than two or three sentences has lost its thread."""
+_ENDS = (".", "!", "?")
 _MAX_ITEMS = 8
 """Items of a list that are chosen at most."""
 _REFERENCES = 2
@@ -57,7 +58,9 @@ def choose(llama: Llama, request: ModelRequest) -> Written:
     message = one_line(case_of(request.turns).message)
     pairs = labelled(request)
     near = similar(pairs).nearest(message, _ROUTE_SHOTS) if pairs else []
-    hands = [near[start::_ROUTE_PROMPTS][::-1] for start in range(_ROUTE_PROMPTS)] if near else [[]]
+    hands: list[list[int]] = [[]]
+    if near:
+        hands = [near[start::_ROUTE_PROMPTS][::-1] for start in range(_ROUTE_PROMPTS)]
     totals = dict.fromkeys(request.choices, 0.0)
     header = "" if pairs else _system(request)
     for hand in hands:
@@ -92,7 +95,7 @@ def act(llama: Llama, request: ModelRequest) -> Written:
             args, _ = _fill(llama, prompt, tool.parameters, case)
             call = ToolCall(id=f"call_{_calls(request) + 1}", name=tool.name, args=args)
             return Written(tool_calls=(call,))
-    return Written(text=_reply(llama, prompt, case, shots, request.max_tokens))
+    return Written(text=_reply(llama, prompt, case, steps, request.max_tokens))
 
 
 def fill(llama: Llama, request: ModelRequest) -> Written:
@@ -251,15 +254,37 @@ def _text(llama: Llama, prompt: str, schema: JsonObject, case: Case) -> str:
     return text[:longest].rstrip() if isinstance(longest, int) else text
 
 
-def _reply(
-    llama: Llama, prompt: str, case: Case, shots: Sequence[Step], max_tokens: int
-) -> str:
-    grammar = copy.sentence((one_line(place) for place in case.places), _own_words(shots))
+def _reply(llama: Llama, prompt: str, case: Case, steps: Sequence[Step], max_tokens: int) -> str:
+    """The answer: whole sentences that a tool or a worked answer holds, the model choosing which
+    and how many. Only where there are none does it put words around copied figures: this model
+    makes false sentences of true figures.
+    """
+    said = [part for result in case.results for part in sentences(one_line(result))]
+    offered = list(dict.fromkeys((*said, *_closings(steps, told=bool(case.results)))))
     tokens = min(max_tokens, _REPLY_TOKENS)
+    if offered and all(part.endswith(_ENDS) for part in said):
+        most = len(sentences(one_line(case.results[-1]))) + 1 if case.results else 2
+        grammar = copy.chosen(offered, most)
+    else:
+        grammar = copy.sentence((one_line(place) for place in case.places), _own_words(steps))
     text, ended = llama.write(f"{prompt}Reply:", grammar=grammar, max_tokens=tokens)
     if not (reply := whole_sentences(text, ended=ended)):
         raise BadOutput("The embedded model wrote no whole sentence.")
     return reply
+
+
+def _closings(steps: Sequence[Step], *, told: bool) -> list[str]:
+    """Sentences of worked answers that no tool gave and that hold no figure: what may be said in
+    every case, e.g. "Please check the number." Only from cases that are alike: with a tool's
+    result (`told`) or without."""
+    found: list[str] = []
+    for step in steps:
+        if bool(step.case.results) != told:
+            continue
+        given = " ".join(one_line(result) for result in step.case.results)
+        parts = sentences(one_line(step.reply))
+        found += [p for p in parts if p not in given and not any(c.isdigit() for c in p)]
+    return found
 
 
 def _own_words(shots: Sequence[Step]) -> list[str]:
@@ -272,13 +297,18 @@ def _own_words(shots: Sequence[Step]) -> list[str]:
     return words
 
 
+def sentences(text: str) -> list[str]:
+    """The text cut after each `.`, `!` or `?` that a space or the end follows."""
+    parts = re.findall(r"[^.!?]*(?:[.!?](?!\s|$)[^.!?]*)*(?:[.!?]+(?=\s|$)|$)", text.strip())
+    return [part.strip() for part in parts if part.strip()]
+
+
 def whole_sentences(text: str, *, ended: bool) -> str:
     """The text up to its last whole sentence, each sentence once. `ended`: nothing was cut off."""
-    parts = re.findall(r"[^.!?]*(?:[.!?](?!\s|$)[^.!?]*)*(?:[.!?]+(?=\s|$)|$)", text.strip())
     kept: list[str] = []
-    for part in (part.strip() for part in parts):
-        whole = part.endswith((".", "!", "?")) or (ended and not kept)
-        if part and whole and part not in kept:
+    for part in sentences(text):
+        whole = part.endswith(_ENDS) or (ended and not kept)
+        if whole and part not in kept:
             kept.append(part)
     return " ".join(kept)
 

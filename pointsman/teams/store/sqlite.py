@@ -1,7 +1,6 @@
 """The store on SQLite: one file, one writer thread, every change a transaction on disk."""
 
 import asyncio
-import errno
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -13,13 +12,14 @@ from typing import Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from pointsman.errors import NotFound, StoreBroken, StoreError, StoreFull, TicketClosed
+from pointsman.errors import NotFound, StoreBroken, TicketClosed
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.event import Event, Recorded
 from pointsman.nodes.gateway.codec import decode_reply, encode_reply
 from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.nodes.message import Message
 from pointsman.teams.result import Result
+from pointsman.teams.store.faults import store_error, unusable
 from pointsman.teams.store.protocol import EffectRow, RunRow, RunState
 from pointsman.teams.tickets import Decision, Ticket, TicketStatus
 
@@ -358,36 +358,6 @@ def _statements(script: str) -> Iterable[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-
-
-def store_error(error: sqlite3.Error, path: Path) -> StoreError:
-    """SQLite's error on the file as one of ours, by its result code."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
-        return _full(path)
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StoreBroken(
-            f"The store {path} is damaged: {error}.",
-            hint="Restore it from a backup, or move the folder away to start a new one.",
-        )
-    return unusable(error, path)
-
-
-def _full(path: Path) -> StoreFull:
-    return StoreFull(
-        f"There is no space left for the store {path}.",
-        hint="Free some; the run goes on from its last step with `pointsman resume`.",
-    )
-
-
-def unusable(error: Exception, path: Path) -> StoreError:
-    """What keeps the file from being opened or used, as one of ours."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _full(path)
-    return StoreError(
-        f"The store {path} cannot be used: {error}.",
-        hint="Check that the folder exists, is writable and is on a local disk.",
-    )
 
 
 def _ticket(db: sqlite3.Connection, ticket: str) -> Ticket | None:

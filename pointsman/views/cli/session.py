@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from pointsman.errors import BadInput, Conflict, InvalidDecision, NotFound
+from pointsman.nodes.event import RunEnded
 from pointsman.nodes.run import Budget
 from pointsman.teams.result import Result
 from pointsman.teams.team import Team
@@ -69,26 +70,18 @@ class Session:
                 deadline=what.deadline,
                 budget=what.budget,
             ):
+                if not self.underway and isinstance(recorded.event, RunEnded):
+                    self.repeated = True
+                    self.progress.note("this message ran before; this is what came of it")
+                else:
+                    self.progress.event(recorded)
                 self.underway = recorded.run
-                self.progress.event(recorded)
-            if not self.underway:
-                self._known_before(what)
             result = await self._asked(await self.team.result(self.underway))
         finally:
             self.progress.pause()
         self.progress.end(result)
         self.underway = ""
         return result
-
-    def _known_before(self, what: Ask) -> None:
-        """No event came: the same message id in the same thread is a run that ended before."""
-        from pointsman.teams.steps import run_id
-
-        self.repeated = True
-        self.underway = run_id(
-            self.team.name, what.thread or "", what.message_id or "", tenant=what.tenant
-        )
-        self.progress.note("this message ran before; this is what came of it")
 
     async def resume(self, run: str) -> Result:
         """Continue a run and show what it did."""

@@ -1,5 +1,7 @@
 """The SQLite store: the contract suite, several processes, and storage that fails."""
 
+# ruff: noqa: ASYNC220, ASYNC240 (a test may look at a file, or start a process, on the loop)
+
 import asyncio
 import os
 import sqlite3
@@ -155,7 +157,9 @@ _acts = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(acts=_acts)
 async def test_a_lease_never_has_two_holders(
     acts: list[Act], tmp_path_factory: pytest.TempPathFactory
@@ -227,7 +231,7 @@ async def test_a_row_changed_by_hand_is_broken(tmp_path: Path) -> None:
     store = SqliteStore(path)
     await store.freeze([a_ticket()])
     with sqlite3.connect(path) as db:
-        db.execute("UPDATE tickets SET ticket = '{\"id\": \"t1\"}'")
+        db.execute('UPDATE tickets SET ticket = \'{"id": "t1"}\'')
     db.close()
     with pytest.raises(StoreBroken, match="does not fit"):
         await store.find_ticket("t1")
@@ -251,10 +255,15 @@ async def test_a_full_disk_loses_nothing_that_was_written(tmp_path: Path) -> Non
     await store.add_run(a_run())
     await store.limit(pages_more=8)
     kept = 0
+
+    async def write_until_full() -> None:
+        nonlocal kept
+        while kept < 1_000:
+            await store.record("r1", [_big_event(kept)], seconds=1.0)
+            kept += 1
+
     with pytest.raises(StoreFull, match="no space"):
-        for n in range(1_000):
-            await store.record("r1", [_big_event(n)], seconds=1.0)
-            kept = n + 1
+        await write_until_full()
     assert len(await store.events("r1")) == kept
     found = await store.find_run("r1")
     assert found is not None

@@ -1,0 +1,76 @@
+"""For the whole test run: no network, a clean environment, a folder of state of its own."""
+
+import os
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+CREDENTIALS = ("_API_KEY", "_TOKEN", "_ACCESS_KEY_ID", "_APPLICATION_CREDENTIALS")
+SETTINGS = ("POINTSMAN_", "OTEL_", "LITELLM_")
+
+
+class RealNetworkError(Exception):
+    """A test reached for the real network. Start a server on 127.0.0.1, or script the model."""
+
+
+def is_local(host: object) -> bool:
+    """Whether a host is this machine; a name other than localhost would be looked up elsewhere."""
+    text = host.decode() if isinstance(host, bytes) else host
+    if text in (None, "", "localhost"):
+        return True
+    try:
+        return ip_address(str(text)).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse(host: object) -> None:
+    if not is_local(host):
+        raise RealNetworkError(f"A test reached for {host!r}; the network is off in tests.")
+
+
+class GuardedSocket(socket.socket):
+    """A socket that reaches this machine only: the loopback and AF_UNIX."""
+
+    def connect(self, address: object, /) -> None:
+        self._check(address)
+        super().connect(address)  # pyright: ignore[reportArgumentType]
+
+    def connect_ex(self, address: object, /) -> int:
+        self._check(address)
+        return super().connect_ex(address)  # pyright: ignore[reportArgumentType]
+
+    def sendto(self, data: bytes, *rest: object) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self._check(rest[-1])
+        return super().sendto(data, *rest)  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+    def _check(self, address: object) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _refuse(address[0] if isinstance(address, tuple) else address)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Forbid the real network. asyncio, http clients and servers all build on these two names."""
+    look_up = socket.getaddrinfo
+
+    def guarded(host: object, *rest: object, **named: object) -> object:
+        _refuse(host)
+        return look_up(host, *rest, **named)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "socket", GuardedSocket)
+        patch.setattr(socket, "getaddrinfo", guarded)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting and no provider's key of the person who runs the tests; state in a new folder."""
+    for name in os.environ:
+        if name.startswith(SETTINGS) or name.endswith(CREDENTIALS):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("POINTSMAN_HOME", str(tmp_path / "state"))

@@ -1,0 +1,59 @@
+"""Settings: the environment, read in one place."""
+
+from pathlib import Path
+
+import pytest
+
+from pointsman.errors import Misconfigured
+from pointsman.teams.settings import Settings
+
+
+def test_without_variables_the_defaults_hold() -> None:
+    """The embedded model, a folder here, two minutes a call, nothing exported."""
+    settings = Settings.read({})
+    assert settings.home == Path(".pointsman")
+    assert settings.fast == settings.strong == ("embedded",)
+    assert settings.model_timeout == 120.0
+    assert not settings.otel
+    assert settings.keys == frozenset()
+
+
+def test_chains_are_lists_of_names() -> None:
+    """Comma-separated, spaces ignored; strong falls back on fast."""
+    settings = Settings.read({"POINTSMAN_FAST": " openai/a , embedded,,", "POINTSMAN_HOME": "/x/y"})
+    assert settings.fast == settings.strong == ("openai/a", "embedded")
+    assert settings.home == Path("/x/y")
+    both = Settings.read({"POINTSMAN_FAST": "a", "POINTSMAN_STRONG": "b"})
+    assert (both.fast, both.strong) == (("a",), ("b",))
+
+
+@pytest.mark.parametrize("text", ["soon", "0", "-1", "inf", "nan"])
+def test_a_time_out_that_is_none_is_refused(text: str) -> None:
+    """The variable and its value are named."""
+    with pytest.raises(Misconfigured, match=f"POINTSMAN_MODEL_TIMEOUT='{text}'"):
+        Settings.read({"POINTSMAN_MODEL_TIMEOUT": text})
+
+
+@pytest.mark.parametrize(
+    ("env", "on", "exporters"),
+    [
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}, True, ("otlp",)),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://x"}, True, ("otlp",)),
+        ({"OTEL_TRACES_EXPORTER": "console"}, True, ("console",)),
+        ({"OTEL_TRACES_EXPORTER": "none"}, False, ("none",)),
+        ({"OTEL_TRACES_EXPORTER": "console", "OTEL_SDK_DISABLED": "true"}, False, ("console",)),
+    ],
+)
+def test_export_follows_the_standard_variables(
+    env: dict[str, str], on: bool, exporters: tuple[str, ...]
+) -> None:
+    """OpenTelemetry's own names, nothing of ours."""
+    settings = Settings.read(env)
+    assert (settings.otel, settings.otel_exporters) == (on, exporters)
+
+
+def test_keys_are_names_never_values() -> None:
+    """Which credentials are set is known; what they are is not kept."""
+    settings = Settings.read({"OPENAI_API_KEY": "sk-secret", "EMPTY_API_KEY": "", "PATH": "/bin"})
+    assert settings.keys == {"OPENAI_API_KEY"}
+    assert "sk-secret" not in repr(settings)
