@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -22,9 +23,10 @@ def is_local(host: object) -> bool:
     if text in (None, "", "localhost"):
         return True
     try:
-        return ip_address(str(text)).is_loopback
+        address = ip_address(str(text))
     except ValueError:
         return False
+    return address.is_loopback or address.is_unspecified
 
 
 def _refuse(host: object) -> None:
@@ -45,11 +47,11 @@ class GuardedSocket(socket.socket):
 
     def sendto(self, data: bytes, *rest: object) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         self._check(rest[-1])
-        return super().sendto(data, *rest)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        return super().sendto(data, *rest)  # pyright: ignore
 
     def _check(self, address: object) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6):
-            _refuse(address[0] if isinstance(address, tuple) else address)
+        if self.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
+            _refuse(cast("tuple[object, ...]", address)[0])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,6 +60,8 @@ def no_network() -> Iterator[None]:
     look_up = socket.getaddrinfo
 
     def guarded(host: object, *rest: object, **named: object) -> object:
+        if str(host).endswith(".invalid"):  # RFC 2606: a name that no look-up ever finds
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         _refuse(host)
         return look_up(host, *rest, **named)  # pyright: ignore[reportArgumentType, reportCallIssue]
 

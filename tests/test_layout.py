@@ -239,3 +239,27 @@ def test_the_readme_lists_the_commands() -> None:
     """README's table has every command of `pointsman --help`, and no other."""
     rows = re.findall(r"^\| `pointsman ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert sorted(rows) == sorted(cli.list_commands(click.Context(cli)))
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of a Markdown file is a file that is there."""
+    broken = [
+        f"{name}: {link}"
+        for name, text in project_files()
+        if name.endswith(".md")
+        for link in re.findall(r"\]\(([^)#\s]+)", text)
+        if "://" not in link and not ((ROOT / name).parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_every_setting_is_documented() -> None:
+    """Each environment variable that is read by its name stands in the install page's table."""
+    page = (ROOT / "docs" / "install.md").read_text()
+    named = {
+        n.value
+        for n in ast.walk(TREES["teams/settings.py"])
+        if isinstance(n, ast.Constant) and re.fullmatch(r"(POINTSMAN|OTEL)_[A-Z_]+", str(n.value))
+    }
+    assert "POINTSMAN_FAST" in named
+    assert {name for name in named if f"`{name}`" not in page} == set()

@@ -9,11 +9,17 @@ import pytest
 from tests.conftest import CREDENTIALS, RealNetworkError
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "example.invalid", b"example.invalid"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "example.com", b"example.com"])
 def test_no_name_is_looked_up(host: str | bytes) -> None:
     """A host elsewhere is refused before it is looked up."""
     with pytest.raises(RealNetworkError):
         socket.getaddrinfo(host, 80)
+
+
+def test_a_reserved_name_is_not_found() -> None:
+    """A name under .invalid fails as on a real network, so that such failures can be tested."""
+    with pytest.raises(socket.gaierror):
+        socket.getaddrinfo("example.invalid", 80)
 
 
 @pytest.mark.parametrize("call", ["connect", "connect_ex"])

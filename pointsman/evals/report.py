@@ -13,7 +13,8 @@ Z95 = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`passed` of `total`. `scored` of them had a score; the rest were errors and failed."""
+    """`passed` of `total`. `scored` of them had a score; the rest (the case or the scorer failed)
+    count as not passed."""
 
     passed: int
     scored: int
@@ -36,6 +37,15 @@ class Share:
         return (max(0.0, (middle - half) / width), min(1.0, (middle + half) / width))
 
 
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of the `scored` numbers; `total` counts those that failed, too."""
+
+    value: float
+    scored: int
+    total: int
+
+
 @dataclass(frozen=True)
 class Report:
     """Figures of one run of a suite."""
@@ -44,8 +54,10 @@ class Report:
     errors: int
     shares: Mapping[str, Share]
     """Per scorer of pass and fail."""
-    means: Mapping[str, float]
-    """Per scorer of numbers: the mean of those scored."""
+    means: Mapping[str, Mean]
+    """Per scorer of numbers."""
+    labels: Mapping[str, Mapping[str, int]]
+    """Per scorer of labels: how often each was given; `(none)` counts those that failed."""
     statuses: Mapping[str, int]
     routed_by: Mapping[str, int]
     """Routes by tier: rules, sticky, model, …"""
@@ -65,17 +77,17 @@ class Report:
 
 
 def report(samples: Sequence[Sample]) -> Report:
-    """Count. An error counts against every pass-or-fail scorer that scored any other sample."""
+    """Count. A case that failed counts against every scorer that scored, or failed on, another."""
     results = [s.result for s in samples if s.result is not None]
     errors = len(samples) - len(results)
-    names = {n for s in samples for n, v in s.scores.items() if isinstance(v, bool)}
-    numbers = {n for s in samples for n, v in s.scores.items() if type(v) in (int, float)}
+    shares, means, labels = _by_kind(samples, errors)
     usd = [r.usd for r in results]
     return Report(
         samples=len(samples),
         errors=errors,
-        shares={name: _share(name, samples, errors) for name in sorted(names)},
-        means={name: _mean(name, samples) for name in sorted(numbers)},
+        shares=shares,
+        means=means,
+        labels=labels,
         statuses=Counter(r.status for r in results),
         routed_by=Counter(r.route_tier or "none" for r in results),
         answered_by=Counter(r.by or "nobody" for r in results),
@@ -90,17 +102,25 @@ def report(samples: Sequence[Sample]) -> Report:
     )
 
 
-def _share(name: str, samples: Sequence[Sample], errors: int) -> Share:
-    values = [s.scores[name] for s in samples if name in s.scores]
-    return Share(
-        passed=sum(v is True for v in values), scored=len(values), total=len(values) + errors
-    )
-
-
-def _mean(name: str, samples: Sequence[Sample]) -> float:
-    given = (s.scores.get(name) for s in samples)
-    values = [v for v in given if isinstance(v, (int, float)) and not isinstance(v, bool)]
-    return sum(values) / len(values)
+def _by_kind(
+    samples: Sequence[Sample], errors: int
+) -> tuple[dict[str, Share], dict[str, Mean], dict[str, dict[str, int]]]:
+    """Each scorer's figures, by what it gives. One that only ever failed is a share of none."""
+    shares: dict[str, Share] = {}
+    means: dict[str, Mean] = {}
+    labels: dict[str, dict[str, int]] = {}
+    for name in sorted({n for s in samples for n in (*s.scores, *s.unscored)}):
+        values = [s.scores[name] for s in samples if name in s.scores]
+        failed = errors + sum(name in s.unscored for s in samples)
+        scored, total = len(values), len(values) + failed
+        if values and all(isinstance(v, str) for v in values):
+            given = Counter(str(v) for v in values)
+            labels[name] = {**given, "(none)": failed} if failed else dict(given)
+        elif values and not any(isinstance(v, (bool, str)) for v in values):
+            means[name] = Mean(sum(float(v) for v in values) / scored, scored, total)
+        else:
+            shares[name] = Share(sum(v is True for v in values), scored, total)
+    return shares, means, labels
 
 
 def as_text(found: Report) -> str:
@@ -114,8 +134,12 @@ def as_text(found: Report) -> str:
             f"{name}: {share.passed} of {share.total} ({share.value:.1%}, 95 %: {low:.1%} to"
             f" {high:.1%}); scored {share.scored} of {share.total}"
         )
-    lines += [f"{name}: mean {mean:.3f}" for name, mean in found.means.items()]
+    lines += [
+        f"{name}: mean {mean.value:.3f}; scored {mean.scored} of {mean.total}"
+        for name, mean in found.means.items()
+    ]
     for title, counts in (
+        *found.labels.items(),
         ("status", found.statuses),
         ("routed by", found.routed_by),
         ("answered by", found.answered_by),

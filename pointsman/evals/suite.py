@@ -1,11 +1,14 @@
 """Suites: cases that a team is asked, and what is expected of each."""
 
+import csv
+import io
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from pointsman.errors import BadInput
 from pointsman.nodes.digest import digest
@@ -49,31 +52,82 @@ class Suite:
 
     @classmethod
     def load(cls, path: Path) -> "Suite":
-        """Read a JSONL file, one case a line. Raises BadInput naming the line and the field."""
+        """Read a suite from JSONL, one case a line, or from CSV (suffix `.csv`).
+
+        CSV has a header; its columns are id, text, thread, tags and the fields of `Expected`, all
+        but the first two optional. An empty field is left out; several values of one field are
+        separated by `|`. Raises BadInput naming the line and the field.
+        """
         try:
-            lines = path.read_text("utf-8").splitlines()
+            text = path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"The suite {path} cannot be read: {error}.") from error
-        cases = [_case(path, n, line) for n, line in enumerate(lines, 1) if line.strip()]
-        twice = _twice([case.id for case in cases])
-        if twice:
+            raise BadInput(
+                f"The suite {path} cannot be read: {error}.", hint="Give a UTF-8 text file."
+            ) from error
+        rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _jsonl_rows(path, text)
+        cases = tuple(_case(path, line, row) for line, row in rows)
+        twice = next(
+            (n for n, times in Counter(case.id for case in cases).items() if times > 1), None
+        )
+        if twice is not None:
             raise BadInput(f"The suite {path} has two cases with the id {twice!r}.")
         if not cases:
-            raise BadInput(f"The suite {path} has no case.", hint="One JSON object a line.")
-        return cls(path.stem, tuple(cases))
+            raise BadInput(f"The suite {path} has no case.", hint="One case a line.")
+        return cls(path.stem, cases)
 
 
-def _case(path: Path, number: int, line: str) -> Case:
+Row = tuple[int, JsonValue]
+"""The line a case begins on, from 1, and the case as JSON."""
+
+
+def _jsonl_rows(path: Path, text: str) -> Iterator[Row]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            yield number, json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise BadInput(f"{path}:{number} is no JSON: {error}.") from error
+
+
+def _csv_rows(path: Path, text: str) -> Iterator[Row]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    begins = 2
     try:
-        return Case.model_validate(json.loads(line))
-    except json.JSONDecodeError as error:
-        raise BadInput(f"{path}:{number} is no JSON: {error.msg}.") from error
+        unknown = sorted(set(reader.fieldnames or ()) - CASE_COLUMNS - EXPECTED_COLUMNS)
+        if unknown:
+            raise BadInput(
+                f"{path}:1 has columns that no case has: {', '.join(unknown)}.",
+                hint=f"Columns are {', '.join(sorted(CASE_COLUMNS | EXPECTED_COLUMNS))}.",
+            )
+        for row in reader:
+            if None in row or None in row.values():
+                raise BadInput(f"{path}:{begins} has not as many fields as the header.")
+            yield begins, _csv_case(row)
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise BadInput(f"{path}:{begins} is no CSV: {error}.") from error
+
+
+CASE_COLUMNS = frozenset(Case.model_fields) - {"expected"}
+EXPECTED_COLUMNS = frozenset(Expected.model_fields)
+SEVERAL = frozenset({"tags", "contains", "not_contains", "tickets"})
+
+
+def _csv_case(row: Mapping[str, str]) -> JsonValue:
+    given: dict[str, JsonValue] = {
+        name: list[JsonValue](field.split("|")) if name in SEVERAL else field
+        for name, field in row.items()
+        if field
+    }
+    case = {name: value for name, value in given.items() if name in CASE_COLUMNS}
+    return {**case, "expected": {n: v for n, v in given.items() if n in EXPECTED_COLUMNS}}
+
+
+def _case(path: Path, number: int, row: JsonValue) -> Case:
+    try:
+        return Case.model_validate(row)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
+        where = ".".join(str(part) for part in fault["loc"]) or "line"
         raise BadInput(f"{path}:{number} is no case: {where}: {fault['msg']}.") from error
-
-
-def _twice(ids: Sequence[str]) -> str:
-    seen: set[str] = set()
-    return next((i for i in ids if i in seen or seen.add(i)), "")

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 from pydantic import JsonValue
@@ -88,6 +88,16 @@ class ContentFilter:
             return _with(reply, left)
 
         return filtered
+
+    def masked(self, request: Request) -> Request:
+        """The request with everything redacted that this filter looks for, whatever its action:
+        what the router's model may see, before any verdict."""
+        redacting = replace(
+            self,
+            secrets="off" if self.secrets == "off" else "redact",
+            pii="off" if self.pii == "off" else "redact",
+        )
+        return cast("Request", _Pass(redacting, frozenset(), _Numbers()).payload(request))
 
     def _judged(self, payload: Payload, stage: Stage, run: Run, numbers: "_Numbers") -> Payload:
         """The payload to go on with, or the Refusal or Escalation to answer with."""

@@ -14,7 +14,7 @@ from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.gateway.transport import ToolSpec
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 AnyCallable = Callable[..., object]
 
 Effect = Literal["read", "write"]
@@ -23,7 +23,7 @@ Preview = Callable[..., str] | Callable[..., Awaitable[str]]
 
 
 @dataclass(frozen=True)
-class Tool(Generic[P, R]):
+class Tool(Generic[P, R_co]):
     """A function with a name, a schema and a declared effect. Made by `@tool`, still callable."""
 
     name: str
@@ -33,13 +33,13 @@ class Tool(Generic[P, R]):
     args_model: type[BaseModel]
     takes_model: bool
     """Whether the function takes one pydantic model, rather than one parameter a field."""
-    fn: Callable[P, R]
+    fn: Callable[P, R_co]
     timeout: float
     """Seconds one call may take."""
     preview: Preview | None = None
     """Says, for a reviewer, what a call would change; called as the tool is. Changes nothing."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         return self.fn(*args, **kwargs)
 
     @property
@@ -119,7 +119,7 @@ def as_text(result: object) -> str:
 
 
 @overload
-def tool(fn: Callable[P, R], /) -> Tool[P, R]: ...
+def tool(fn: Callable[P, R_co], /) -> Tool[P, R_co]: ...
 @overload
 def tool(
     *,
@@ -128,9 +128,9 @@ def tool(
     name: str | None = None,
     timeout: float = 30.0,
     preview: Preview | None = None,
-) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
+) -> Callable[[Callable[P, R_co]], Tool[P, R_co]]: ...
 def tool(
-    fn: Callable[P, R] | None = None,
+    fn: Callable[P, R_co] | None = None,
     /,
     *,
     effect: Effect = "write",
@@ -138,7 +138,7 @@ def tool(
     name: str | None = None,
     timeout: float = 30.0,
     preview: Preview | None = None,
-) -> Tool[P, R] | Callable[[Callable[P, R]], Tool[P, R]]:
+) -> Tool[P, R_co] | Callable[[Callable[P, R_co]], Tool[P, R_co]]:
     """Make a function a tool. It takes one pydantic model, or annotated parameters.
 
     A tool that declares nothing is a low-stakes write: it is proposed, not run, and the approval
@@ -146,7 +146,7 @@ def tool(
     read. Raises Misconfigured for a parameter without a type and for `*args` or `**kwargs`.
     """
 
-    def make(fn: Callable[P, R]) -> Tool[P, R]:
+    def make(fn: Callable[P, R_co]) -> Tool[P, R_co]:
         tool_name = name or fn.__name__
         args_model, takes_model = _args_model(fn, tool_name)
         doc = (inspect.getdoc(fn) or "").strip().split("\n", 1)[0]

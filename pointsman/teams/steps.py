@@ -23,6 +23,7 @@ from pointsman.errors import (
     StoreError,
     is_control_flow,
 )
+from pointsman.guardrails.content import ContentFilter
 from pointsman.nodes import telemetry
 from pointsman.nodes.digest import JsonObject, digest
 from pointsman.nodes.event import RunEnded, TicketOpened
@@ -112,7 +113,11 @@ class Steps:
         if isinstance(payload, Handoff) and payload.to != ROUTE:
             return Route(payload.to, "handoff", None, payload.reason)
         with telemetry.span("route", {telemetry.WORKFLOW: self._spec.name}) as span:
-            route = await services.router.decide(request_of(message), run)
+            request = request_of(message)
+            for guard in self._spec.guards:
+                if isinstance(guard, ContentFilter):
+                    request = guard.masked(request)
+            route = await services.router.decide(request, run)
             span.set_attribute(telemetry.ROUTE_TIER, route.tier)
             if route.confidence is not None:
                 span.set_attribute(telemetry.ROUTE_CONFIDENCE, route.confidence)

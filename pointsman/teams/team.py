@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from pointsman.errors import InvalidTeam, NotFound, RunBusy
+from pointsman.errors import InvalidTeam, Misconfigured, NotFound, RunBusy
 from pointsman.guardrails.content import ContentFilter
 from pointsman.guardrails.guard import Guard
 from pointsman.guardrails.policy import ApprovalPolicy
@@ -286,6 +286,10 @@ class Team:
     # Opening and closing
 
     async def __aenter__(self) -> Self:
+        if self._engine is not None:
+            raise Misconfigured(
+                f"Team {self.name!r} is open already.", hint="One `async with team:` at a time."
+            )
         async with AsyncExitStack() as stack:
             self._engine = await stack.enter_async_context(self._session())
             self._stack = stack.pop_all()

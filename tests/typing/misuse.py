@@ -51,18 +51,17 @@ Edit(by="ana")  # error
 Reject(by="ana", text="no")  # error
 
 
-async def main() -> None:
+async def main() -> str:
     """Wrong calls of a team."""
     result = await team.run("Charged twice")
-    result.answer = "Other"  # error
     await team.run(b"Charged twice")  # error
     await team.run("Charged twice", "customer-17")  # error
     await team.decide(result.tickets[0])  # error
     await team.decide(result.tickets[0], "approve")  # error
     if result.status == "finished":  # error
-        print(result)
+        return ""
     wrong: Result = await team.events(result.run)  # error
-    print(wrong)
-    for recorded in team.stream("Charged twice"):  # error
-        print(recorded)
+    for _ in team.stream("Charged twice"):  # error
+        return wrong.answer
     team.reply("Thanks")  # error
+    return result.usd  # error

@@ -1,7 +1,7 @@
 """Ordinary use of the public face, as in README. A strict type checker has nothing to say to it."""
 
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -104,28 +104,28 @@ async def direct() -> str:
     return kept + await lookup_invoice("INV-1042") + looked.name
 
 
-async def main() -> None:
+async def main() -> AsyncGenerator[str]:
     """A run, a decision, a stream, a record."""
     async with team:
-        result: Result | object = await team.run("Charged twice", thread="customer-17")
-        if isinstance(result, Result) and result.status == "waiting":
+        result = await team.run("Charged twice", thread="customer-17")
+        if result.status == "waiting":
             ticket: Ticket = result.tickets[0]
-            await team.decide(ticket, Approve(by="ana"))
+            decided = await team.decide(ticket, Approve(by="ana"))
+            if isinstance(decided, Result):  # not inside another graph
+                yield decided.answer
             await team.decide(ticket.id, Edit(by="ana", args={"usd": 10}))
             await team.decide(ticket, Reject(by="ana", reason="too much"))
             await team.decide(ticket, Respond(by="ana", text="Please call us."))
             await team.decide(ticket, Escalate(by="ana", to="head"))
         async for recorded in team.stream("And now?", thread="customer-17"):
-            print(recorded.seq, recorded.event)
+            yield f"{recorded.seq}: {recorded.event}"
         for waiting in await team.tickets():
-            print(waiting.id, waiting.preview)
+            yield waiting.preview
 
 
-def in_a_script() -> Literal["done"] | None:
+def in_a_script() -> str:
     """Without a loop of one's own."""
     try:
-        result = team.run_sync("Charged twice")
+        return team.run_sync("Charged twice").answer
     except PointsmanError as error:
-        print(error.hint)
-        return None
-    return "done" if result.status == "done" else None
+        return error.hint

@@ -15,6 +15,13 @@ from pointsman.views.cli.main import cli
 
 ROOT = Path(__file__).parents[2]
 
+
+@pytest.fixture(autouse=True)
+def _home_of_the_project(monkeypatch: pytest.MonkeyPatch, clean_environment: None) -> None:
+    """State lies where a user finds it: in the project's folder."""
+    monkeypatch.delenv("POINTSMAN_HOME")
+
+
 TEAM = '''
 """A small team on a scripted model that reads the request."""
 

@@ -55,8 +55,8 @@ PROBLEMS = {
     "setup": r"\bset ?up|\binstall|\bpair",
 }
 ASK = {
-    "INV": "Please send me the number of the invoice. It begins with INV.",
-    "PX": "Please send me the number of the parcel. It begins with PX.",
+    "INV": "Please send me the number of the invoice, which begins with INV.",
+    "PX": "Please send me the number of the parcel, which begins with PX.",
 }
 
 

