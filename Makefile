@@ -32,6 +32,7 @@ format: $(READY) ## Format and mend what can be mended
 	@$(BIN)/ruff check --fix .
 
 lock: ## Resolve the packages anew (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv, which is not on PATH: pipx install uv"; exit 1; }
 	uv pip compile pyproject.toml --extra embedded --extra otel --group dev --generate-hashes \
 	  --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements.lock
 
