@@ -15,7 +15,13 @@ from typing import Protocol, cast
 
 from pydantic import BaseModel, JsonValue
 
-from pointsman.errors import ModelRejected, ModelTimeout, UnknownModel, is_control_flow
+from pointsman.errors import (
+    ModelAuth,
+    ModelRejected,
+    ModelTimeout,
+    UnknownModel,
+    is_control_flow,
+)
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.gateway import wire
 from pointsman.nodes.gateway.faults import Vendor, fault
@@ -77,6 +83,7 @@ class LiteLLMTransport:
 
     async def _send(self, litellm: LiteLLM, model: str, request: ModelRequest) -> ModelReply:
         provider = _provider(litellm, model)
+        _refuse_blank_key(model, provider)
         schema = _schema(litellm, model, request)
         started = asyncio.get_running_loop().time()
         try:
@@ -101,6 +108,16 @@ class LiteLLMTransport:
     async def aclose(self) -> None:
         """Nothing to close: LiteLLM keeps one pool of connections per process and event loop, which
         other teams may be using, and closes it when the loop ends or the process exits."""
+
+
+def _refuse_blank_key(model: str, provider: str) -> None:
+    """LiteLLM takes an empty key for one, and the request fails as if the answer were at fault."""
+    name = f"{provider.upper()}_API_KEY"
+    key = os.environ.get(name)
+    if key is not None and not key.strip():
+        raise ModelAuth(
+            f"Model {model} needs a key and {name} is empty.", hint=f"Set {name}, or unset it."
+        )
 
 
 def load() -> LiteLLM:

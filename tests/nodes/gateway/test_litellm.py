@@ -407,3 +407,11 @@ async def test_close_is_safe(provider: Provider, transport: LiteLLMTransport) ->
     await transport.aclose()
     await transport.aclose()
     assert (await transport.send(MODEL, request(), 60)).text == "hi"
+
+
+async def test_an_empty_key_is_said_to_be_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is set to nothing is no key: the error names it, and nothing is sent."""
+    monkeypatch.setenv("OPENAI_API_KEY", " ")
+    request = ModelRequest(turns=(Turn(role="user", content="hi"),))
+    with pytest.raises(ModelAuth, match="OPENAI_API_KEY is empty"):
+        await LiteLLMTransport().send("openai/gpt-4o-mini", request, 30.0)
