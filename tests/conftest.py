@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -71,6 +72,14 @@ def no_network() -> Iterator[None]:
         patch.setattr(socket, "socket", GuardedSocket)
         patch.setattr(socket, "getaddrinfo", guarded)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_reaches_programs() -> None:
+    """A shell starts a job in the background with Ctrl-C ignored, and every program that the tests
+    start would inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
