@@ -16,6 +16,13 @@ CREDENTIALS = ("_API_KEY", "_TOKEN", "_ACCESS_KEY_ID", "_APPLICATION_CREDENTIALS
 SETTINGS = ("POINTSMAN_", "OTEL_", "LITELLM_")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where recorded data is. The environment is read here, before the tests clean it."""
+    told = os.environ.get("POINTSMAN_TEST_DATA")
+    folder = Path(told) / "tau2-retail" if told else None
+    parser.addoption("--retail-data", metavar="DIR", type=Path, default=folder)
+
+
 class RealNetworkError(Exception):
     """A test reached for the real network. Start a server on 127.0.0.1, or script the model."""
 

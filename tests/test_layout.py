@@ -27,8 +27,6 @@ ENVIRONMENT = {
 }
 
 BROAD_HANDLERS = {
-    "teams/services.py:tell": "the user's own callback, which is no node",
-    "teams/propose.py:_preview": "the user's own function, which is no node",
     "views/cli/main.py:main": "the last handler of a process: there every error gets its words",
     "views/cli/project.py:_imported": "the import of the user's module, before there is a graph",
     "nodes/gateway/transports.py:aclose": "closes the rest first, then raises the first failure",

@@ -1,13 +1,24 @@
 """The approval guard: every proposed call leaves a specialist with the policy's ruling on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pointsman.guardrails.guard import closed
 from pointsman.guardrails.policy import Action, ApprovalPolicy, Then
+from pointsman.guardrails.provenance import provenance
 from pointsman.guardrails.verdict import VerdictName
+from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.event import Judged
-from pointsman.nodes.message import Message, Proposal, Refusal, Ruling, ToolCall
+from pointsman.nodes.message import (
+    Message,
+    Proposal,
+    Refusal,
+    Request,
+    Ruling,
+    ToolCall,
+    Turn,
+    request_of,
+)
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
 from pointsman.nodes.specialist import AnyTool
@@ -20,8 +31,9 @@ class ApprovalGuard:
     """Rules on each call of a proposal. A tool that is not the specialist's is denied.
 
     A ruling the proposal came with is thrown away: only this guard may rule. The policy judges the
-    arguments as they would run, coerced and with defaults. Raises BadOutput for ones that do not
-    fit the tool.
+    arguments as they would run, coerced and with defaults. What the person said is read from the
+    message that came in, and a call's arguments come from what stood there before it. Raises
+    BadOutput for arguments that do not fit the tool.
     """
 
     policy: ApprovalPolicy
@@ -36,15 +48,42 @@ class ApprovalGuard:
             payload = reply.payload
             if not isinstance(payload, Proposal):
                 return reply
-            rulings = closed(self.name, "action", run, lambda: self._rule_on_each(payload, run))
+            rulings = closed(
+                self.name,
+                "action",
+                run,
+                lambda: self._rule_on_each(payload, request_of(message), run),
+            )
             if isinstance(rulings, Refusal):
                 return reply.carrying(rulings)
             return reply.carrying(payload.model_copy(update={"rulings": rulings}))
 
         return ruled
 
-    def _rule_on_each(self, proposal: Proposal, run: Run) -> tuple[Ruling, ...]:
-        rulings = tuple(self._rule_on(call, run) for call in proposal.calls)
+    def free(
+        self,
+        tool: AnyTool,
+        args: JsonObject,
+        request: Request,
+        transcript: tuple[Turn, ...],
+        run: Run,
+    ) -> bool:
+        """Whether a call may run at once, before anybody is asked: a read that the policy allows.
+
+        `args` are frozen. False too when the check itself breaks: then the call is proposed.
+        """
+        if tool.effect != "read":
+            return False
+        ruling = closed(
+            self.name,
+            "action",
+            run,
+            lambda: self._judge("", tool, args, request, transcript, run),
+        )
+        return not isinstance(ruling, Refusal) and ruling.verdict == "allow"
+
+    def _rule_on_each(self, proposal: Proposal, request: Request, run: Run) -> tuple[Ruling, ...]:
+        rulings = tuple(self._rule_on(c, request, proposal.transcript, run) for c in proposal.calls)
         for ruling in rulings:
             run.emit(
                 Judged(
@@ -54,7 +93,9 @@ class ApprovalGuard:
             )  # fmt: skip
         return rulings
 
-    def _rule_on(self, call: ToolCall, run: Run) -> Ruling:
+    def _rule_on(
+        self, call: ToolCall, request: Request, transcript: Sequence[Turn], run: Run
+    ) -> Ruling:
         tool = self.tools.get(call.name)
         if tool is None:
             return Ruling(
@@ -63,14 +104,39 @@ class ApprovalGuard:
                 rule="unknown-tool",
                 policy_version=self.policy.version,
                 reason=f"{run.specialist} has no tool {call.name!r}",
+                terms=self.policy.terms,
             )
-        action = Action(
-            call_id=call.id,
-            tool=tool.name,
-            effect=tool.effect,
-            stakes=tool.stakes,
-            args=tool.frozen(call.args),
-            specialist=run.specialist,
-            tenant=run.tenant,
+        before = _before(call, transcript)
+        return self._judge(call.id, tool, tool.frozen(call.args), request, before, run)
+
+    def _judge(
+        self,
+        call_id: str,
+        tool: AnyTool,
+        args: JsonObject,
+        request: Request,
+        transcript: Sequence[Turn],
+        run: Run,
+    ) -> Ruling:
+        return self.policy.rule_on(
+            Action(
+                call_id=call_id,
+                tool=tool.name,
+                effect=tool.effect,
+                stakes=tool.stakes,
+                args=args,
+                specialist=run.specialist,
+                tenant=run.tenant,
+                provenance=provenance(tool, args, request, transcript, self.tools),
+                signals=run.signals(),
+                egress=tool.leaves_machine(args),
+            )
         )
-        return self.policy.rule_on(action)
+
+
+def _before(call: ToolCall, transcript: Sequence[Turn]) -> Sequence[Turn]:
+    """The turns up to the one that holds the call: what the model had read when it wrote it."""
+    for n, turn in enumerate(transcript):
+        if any(made.id == call.id for made in turn.tool_calls):
+            return transcript[:n]
+    return transcript

@@ -92,6 +92,17 @@ class TicketDecided(Frozen):
     by: str
 
 
+class TicketReminded(Frozen):
+    """A ticket waits longer than its reviewers should take."""
+
+    kind: Literal["ticket_reminded"] = "ticket_reminded"
+    ticket: str
+    reviewers: tuple[str, ...] = ()
+    """Who is reminded; empty: everybody."""
+    waited: float
+    """Seconds since it was opened."""
+
+
 class FellBack(Frozen):
     """A specialist's rule-based fallback took over."""
 
@@ -129,6 +140,7 @@ Event = Annotated[
     | ToolCalled
     | TicketOpened
     | TicketDecided
+    | TicketReminded
     | FellBack
     | RunEnded,
     Field(discriminator="kind"),

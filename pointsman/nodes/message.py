@@ -77,6 +77,14 @@ class Answer(Frozen):
     evidence: tuple[str, ...] = ()
 
 
+class Change(Frozen):
+    """One thing an action would change, as a reviewer sees it."""
+
+    what: str
+    before: JsonValue = None
+    after: JsonValue = None
+
+
 class Outcome(Frozen):
     """What became of one proposed action."""
 
@@ -89,6 +97,37 @@ class Outcome(Frozen):
     """The tool's result, the reviewer's reason or answer, or the error."""
 
 
+Origin = Literal["person", "tool", "document", "default", "model"]
+"""Where an argument's value comes from: it stands in what the person wrote; in a tool's result; in
+a document (an attachment, or a tool that returns documents); it is the schema's default; or the
+model made it. The first of these that holds."""
+
+
+class Provenance(Frozen):
+    """Where one sensitive argument of a proposed call comes from."""
+
+    argument: str
+    """Its path, e.g. `usd` or `items.0.id`."""
+    origin: Origin
+    source: str = ""
+    """The tool, for origin tool and document."""
+
+
+class Terms(Frozen):
+    """Who decides on a ticket, how many of them, and until when. Times are in seconds."""
+
+    reviewers: tuple[str, ...] = ()
+    """People and groups who may decide; empty: anybody."""
+    approvals: int = Field(default=1, ge=1, le=5)
+    """How many different people must approve."""
+    expires_after: float | None = Field(default=None, gt=0)
+    """How long each reviewer has; None: for ever."""
+    escalate_to: tuple[str, ...] = ()
+    """Who is asked next when the time is up, one after another. Nobody left means reject."""
+    remind_after: float | None = Field(default=None, gt=0)
+    """Remind after this long, and again after each further time as long."""
+
+
 class Ruling(Frozen):
     """What the approval policy says of one proposed call: by which rule of which policy version."""
 
@@ -97,6 +136,9 @@ class Ruling(Frozen):
     rule: str
     policy_version: str
     reason: str = ""
+    terms: Terms = Terms()
+    provenance: tuple[Provenance, ...] = ()
+    """Of each sensitive argument."""
 
 
 class Proposal(Frozen):

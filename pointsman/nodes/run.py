@@ -70,6 +70,8 @@ class Run:
     spend: Spend = field(default_factory=Spend)
     admitted: frozenset[str] = frozenset()
     """`guard:rule` pairs that a person has let through in this run."""
+    signals: Callable[[], frozenset[str]] = frozenset
+    """`guard:rule` of what text filters have found in this run so far, let through or not."""
     clock: Callable[[], float] = time.time
     occurrences: Counter[str] = field(default_factory=Counter[str])
     """How often each request digest was asked in this step; part of the journal's key."""

@@ -1,12 +1,12 @@
 """A specialist: its description, and the node that runs its tool loop.
 
-Reads run inside the loop; writes are proposed and never run here.
+Reads run inside the loop, where the policy lets them; writes are proposed and never run here.
 """
 
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeVar, cast
 
@@ -37,6 +37,8 @@ from pointsman.prompts.library import Prompt
 HANDOFF = "transfer_to_"
 """Prefix of the tool by which a model hands off; the rest is the specialist's name."""
 AnyTool = Tool[..., object]
+Free = Callable[[AnyTool, JsonObject, Request, tuple[Turn, ...], Run], bool]
+"""Whether a call with these frozen arguments may run at once, unasked."""
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -82,18 +84,33 @@ class Specialist:
         )
 
 
+def stays_here(
+    tool: AnyTool, args: JsonObject, request: Request, transcript: tuple[Turn, ...], run: Run
+) -> bool:
+    """Without a policy: whether it is a read that does not leave the machine."""
+    return tool.effect == "read" and not tool.leaves_machine(args)
+
+
 class ToolLoop:
     """The node of one specialist: ask the model, run the reads it wants, until it answers,
-    proposes a write or hands off.
+    proposes what it may not just run, or hands off.
 
-    Raises BadOutput when `max_steps` model calls bring no answer, or the answer does not fit the
-    output schema after one repair try; and what the gateway raises.
+    `free` says which reads may just run; every write is proposed. Raises BadOutput when `max_steps`
+    model calls bring no answer, or the answer does not fit the output schema after one repair try;
+    and what the gateway raises.
     """
 
     def __init__(
-        self, specialist: Specialist, *, team: str, prompt: Prompt, repair: Prompt
+        self,
+        specialist: Specialist,
+        *,
+        team: str,
+        prompt: Prompt,
+        repair: Prompt,
+        free: Free = stays_here,
     ) -> None:
         self._spec = specialist
+        self._free = free
         self._repair = repair
         self._tools = {tool.name: tool for tool in specialist.tools}
         self._handoffs = frozenset(HANDOFF + name for name in specialist.hands_off_to)
@@ -130,7 +147,7 @@ class ToolLoop:
                 return self._answer(reply.text, None, request, transcript)
             calls = _told_apart(reply.tool_calls, transcript)
             transcript += (Turn(role="assistant", content=reply.text, tool_calls=calls),)
-            tried = await asyncio.gather(*(self._try(c, transcript, run) for c in calls))
+            tried = await asyncio.gather(*(self._try(c, request, transcript, run) for c in calls))
             done = self._once_each(calls, tried)
             transcript += tuple(turn for turn in done if turn is not None)
             open_calls = tuple(c for c, turn in zip(calls, done, strict=True) if turn is None)
@@ -170,8 +187,10 @@ class ToolLoop:
             run,
         )
 
-    async def _try(self, call: ToolCall, transcript: tuple[Turn, ...], run: Run) -> Turn | None:
-        """The tool turn for a call that can be settled now; None for a write or a hand-off."""
+    async def _try(
+        self, call: ToolCall, request: Request, transcript: tuple[Turn, ...], run: Run
+    ) -> Turn | None:
+        """The tool turn for a call that can be settled now; None for a proposal or a hand-off."""
         if call.name in self._handoffs:
             return None
         tool = self._tools.get(call.name)
@@ -181,15 +200,15 @@ class ToolLoop:
             args = tool.frozen(call.args)
         except BadOutput as error:
             return _tool_turn(call, f"error: {error}")
-        if tool.effect == "write":
-            before = _earlier_result(tool, args, transcript)
-            return _tool_turn(call, before) if before is not None else None
-        return _tool_turn(call, await invoke(tool, args, run, call.id))
+        if tool.effect == "read" and self._free(tool, args, request, transcript, run):
+            return _tool_turn(call, await invoke(tool, args, run, call.id))
+        before = _earlier_result(tool, args, transcript)
+        return _tool_turn(call, before) if before is not None else None
 
     def _once_each(
         self, calls: tuple[ToolCall, ...], tried: list[Turn | None]
     ) -> tuple[Turn | None, ...]:
-        """`tried`, with every open write that stands twice in one answer settled but the first."""
+        """`tried`, with every open call that stands twice in one answer settled but the first."""
         seen: set[str] = set()
         done: list[Turn | None] = []
         for call, turn in zip(calls, tried, strict=True):
@@ -309,7 +328,7 @@ def _told_apart(calls: tuple[ToolCall, ...], transcript: tuple[Turn, ...]) -> tu
 
 
 def _earlier_result(tool: AnyTool, args: JsonObject, transcript: tuple[Turn, ...]) -> str | None:
-    """What became of the very same write earlier in this run: it is never proposed twice.
+    """What became of the very same call earlier in this run: it is never proposed twice.
 
     `args` are frozen; earlier calls are compared in that form too, however the model wrote them.
     """

@@ -3,15 +3,25 @@
 import asyncio
 import inspect
 import json
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Generic, Literal, ParamSpec, TypeVar, cast, get_type_hints, overload
 
-from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    JsonValue,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 
 from pointsman.errors import BadOutput, Misconfigured, ToolFailed, ToolTimeout, is_control_flow
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.gateway.transport import ToolSpec
+from pointsman.nodes.message import Change
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -19,7 +29,26 @@ AnyCallable = Callable[..., object]
 
 Effect = Literal["read", "write"]
 Stakes = Literal["low", "high"]
-Preview = Callable[..., str] | Callable[..., Awaitable[str]]
+Returns = Literal["records", "document"]
+Shown = str | Change | Sequence[Change]
+Preview = Callable[..., Shown] | Callable[..., Awaitable[Shown]]
+Key = Callable[..., str]
+Reconcile = Callable[..., object]
+Compensate = Callable[..., object]
+
+_ADDRESS = re.compile(
+    r"""
+    [a-z][a-z0-9+.-]*://            # a URL
+    | (?:^|[\s"'(<])//[\w-]          # one without its scheme
+    | \\\\[\w-]                     # a share
+    | \bwww\. | \blocalhost\b
+    | [\w.+-]+@[\w-]+(?:\.[\w-]+)+  # an e-mail address
+    | \b\d{1,3}(?:\.\d{1,3}){3}\b   # an IPv4 address
+    | \b(?:[\w-]+\.)+[a-z]{2,}(?::\d+|/)  # a host with a port or a path
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What leads out of the machine, as an argument. IPv6 addresses are recognised by ipaddress."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +66,23 @@ class Tool(Generic[P, R_co]):
     timeout: float
     """Seconds one call may take."""
     preview: Preview | None = None
-    """Says, for a reviewer, what a call would change; called as the tool is. Changes nothing."""
+    """Says, for a reviewer, what a call would change: text, or a `Change` or several. Called as the
+    tool is. Changes nothing."""
+    sinks: tuple[str, ...] | None = None
+    """The sensitive arguments: those that decide where something goes or how much. None: all."""
+    egress: bool | None = None
+    """Whether a read leaves the machine. None: it does when a URL or an address (of the network or
+    of mail) is among its arguments."""
+    returns: Returns = "records"
+    """`document`: its results hold text that strangers wrote."""
+    idempotency_key: Key | None = None
+    """Two calls with one key are one effect, in whatever run. Called as the tool is."""
+    reconcile: Reconcile | None = None
+    """Looks whether a call has happened: its result, or None when it surely has not. Raises when it
+    cannot tell. Called as the tool is, after a crash or a failure."""
+    compensate: Compensate | None = None
+    """Undoes a call that was done. Called as the tool is; a parameter `result`, where it has one
+    that the tool has not, gets the recorded result."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         return self.fn(*args, **kwargs)
@@ -60,26 +105,70 @@ class Tool(Generic[P, R_co]):
         Raises BadOutput for arguments that do not fit, ToolFailed for what the tool raises and for
         a time-out. A sync function that times out goes on in its thread: it cannot be stopped.
         """
-        call = self._validated(args)
+        return as_text(await self._bounded("", self.fn, self._validated(args)))
+
+    async def preview_of(self, args: JsonObject) -> tuple[str, tuple[Change, ...]]:
+        """The preview's text and changes; empty where there is none. Raises as `invoke` does."""
+        if self.preview is None:
+            return "", ()
+        shown = await self._bounded("preview of ", self.preview, self._validated(args))
+        if isinstance(shown, Change):
+            return "", (shown,)
+        if isinstance(shown, Sequence) and not isinstance(shown, str):
+            return "", tuple(cast("Sequence[Change]", shown))
+        return as_text(shown), ()
+
+    async def key_of(self, args: JsonObject) -> str | None:
+        """The call's own idempotency key; None where the tool has none. Raises as `invoke` does."""
+        if self.idempotency_key is None:
+            return None
+        return as_text(
+            await self._bounded("idempotency_key of ", self.idempotency_key, self._validated(args))
+        )
+
+    async def found(self, args: JsonObject) -> str | None:
+        """What `reconcile` finds: the result of the call, None when it has not happened.
+
+        Raises ToolFailed when that cannot be told, also where the tool has no `reconcile`.
+        """
+        if self.reconcile is None:
+            raise ToolFailed(f"Tool {self.name!r} has no reconcile.")
+        result = await self._bounded("reconcile of ", self.reconcile, self._validated(args))
+        return None if result is None else as_text(result)
+
+    async def undo(self, args: JsonObject, result: str) -> str:
+        """Compensate a done call. Raises as `invoke` does; ToolFailed without a compensate."""
+        if self.compensate is None:
+            raise ToolFailed(f"Tool {self.name!r} has no compensate.")
+        takes = inspect.signature(self.compensate).parameters
+        fields = self.args_model.model_fields
+        more = {"result": result} if "result" in takes and "result" not in fields else {}
+        undone = await self._bounded("compensate of ", self.compensate, self._validated(args), more)
+        return as_text(undone)
+
+    def leaves_machine(self, args: JsonObject) -> bool:
+        """Whether a call goes out to the world: declared so, or an argument is a URL or address."""
+        if self.egress is not None:
+            return self.egress
+        return any(isinstance(leaf, str) and _leads_out(leaf) for _, leaf in leaves(args))
+
+    async def _bounded(
+        self, part: str, fn: AnyCallable, call: BaseModel, more: Mapping[str, str] | None = None
+    ) -> object:
         limit = asyncio.timeout(self.timeout)
+        what = f"{part}tool {self.name!r}"
+        what = what[0].upper() + what[1:]
         try:
             async with limit:
-                result = await self._apply(self.fn, call)
+                return await self._apply(fn, call, more or {})
         except TimeoutError as error:
             # One that the tool raised itself leaves open just as much whether it acted.
             why = f"gave no result in {self.timeout:g} s" if limit.expired() else str(error)
-            raise ToolTimeout(f"Tool {self.name!r}: {why or 'timed out'}.") from error
+            raise ToolTimeout(f"{what}: {why or 'timed out'}.") from error
         except Exception as error:
             if is_control_flow(error):
                 raise
-            raise ToolFailed(f"Tool {self.name!r}: {type(error).__name__}: {error}") from error
-        return as_text(result)
-
-    async def preview_of(self, args: JsonObject) -> str:
-        """The preview's text; empty where the tool has none."""
-        if self.preview is None:
-            return ""
-        return as_text(await self._apply(self.preview, self._validated(args)))
+            raise ToolFailed(f"{what}: {type(error).__name__}: {error}") from error
 
     def _validated(self, args: JsonObject) -> BaseModel:
         try:
@@ -91,14 +180,35 @@ class Tool(Generic[P, R_co]):
             )
             raise BadOutput(f"The arguments do not fit tool {self.name!r}: {faults}.") from error
 
-    async def _apply(self, fn: AnyCallable, call: BaseModel) -> object:
+    async def _apply(self, fn: AnyCallable, call: BaseModel, more: Mapping[str, str]) -> object:
         fields = {name: getattr(call, name) for name in type(call).model_fields}
-        positional, named = ((call,), {}) if self.takes_model else ((), fields)
+        positional, named = ((call,), dict(more)) if self.takes_model else ((), {**fields, **more})
         if inspect.iscoroutinefunction(fn):
             return await fn(*positional, **named)
         result = await asyncio.to_thread(fn, *positional, **named)
         # An async function inside a plain decorator looks like a sync one until it is called.
         return await result if inspect.isawaitable(result) else result
+
+
+def leaves(value: JsonValue, path: str = "") -> Iterator[tuple[str, JsonValue]]:
+    """Path and value of every scalar in a JSON value, e.g. `items.0.id`."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for n, inner in enumerate(value):
+            yield from leaves(inner, f"{path}.{n}")
+    else:
+        yield path, value
+
+
+def _leads_out(text: str) -> bool:
+    if _ADDRESS.search(text):
+        return True
+    try:
+        return ip_address(text.strip().strip("[]").partition("%")[0]).version == 6
+    except ValueError:
+        return False
 
 
 def as_text(result: object) -> str:
@@ -128,6 +238,12 @@ def tool(
     name: str | None = None,
     timeout: float = 30.0,
     preview: Preview | None = None,
+    sinks: Sequence[str] | None = None,
+    egress: bool | None = None,
+    returns: Returns = "records",
+    idempotency_key: Key | None = None,
+    reconcile: Reconcile | None = None,
+    compensate: Compensate | None = None,
 ) -> Callable[[Callable[P, R_co]], Tool[P, R_co]]: ...
 def tool(
     fn: Callable[P, R_co] | None = None,
@@ -138,18 +254,31 @@ def tool(
     name: str | None = None,
     timeout: float = 30.0,
     preview: Preview | None = None,
+    sinks: Sequence[str] | None = None,
+    egress: bool | None = None,
+    returns: Returns = "records",
+    idempotency_key: Key | None = None,
+    reconcile: Reconcile | None = None,
+    compensate: Compensate | None = None,
 ) -> Tool[P, R_co] | Callable[[Callable[P, R_co]], Tool[P, R_co]]:
     """Make a function a tool. It takes one pydantic model, or annotated parameters.
 
     A tool that declares nothing is a low-stakes write: it is proposed, not run, and the approval
     policy decides. `stakes="high"` asks a person, always. The docstring's first line is what models
-    read. Raises Misconfigured for a parameter without a type and for `*args` or `**kwargs`.
+    read; the rest is in `Tool`. Raises Misconfigured for a parameter without a type, for `*args` or
+    `**kwargs`, and for a sink that is no argument.
     """
 
     def make(fn: Callable[P, R_co]) -> Tool[P, R_co]:
         tool_name = name or fn.__name__
         args_model, takes_model = _args_model(fn, tool_name)
         doc = (inspect.getdoc(fn) or "").strip().split("\n", 1)[0]
+        strange = [sink for sink in sinks or () if sink not in args_model.model_fields]
+        if strange:
+            raise Misconfigured(
+                f"Tool {tool_name!r} has no argument {strange[0]!r}, which `sinks` names.",
+                hint=f"Its arguments: {', '.join(args_model.model_fields) or 'none'}.",
+            )
         return Tool(
             name=tool_name,
             description=doc,
@@ -160,6 +289,12 @@ def tool(
             fn=fn,
             timeout=timeout,
             preview=preview,
+            sinks=None if sinks is None else tuple(sinks),
+            egress=egress,
+            returns=returns,
+            idempotency_key=idempotency_key,
+            reconcile=reconcile,
+            compensate=compensate,
         )
 
     return make if fn is None else make(fn)

@@ -8,6 +8,7 @@ from typing import Literal
 from pointsman.errors import PromptError
 from pointsman.nodes.specialist import HANDOFF, Specialist
 from pointsman.prompts.library import PromptLibrary
+from pointsman.teams.approvals.lifecycle import people
 from pointsman.teams.spec import END, RESERVED, ROUTE, TeamSpec
 
 FORBIDDEN = "|:"
@@ -35,6 +36,7 @@ def findings(spec: TeamSpec) -> tuple[Finding, ...]:
         *_transitions(spec),
         *_router(spec),
         *_bounds(spec),
+        *_approvals(spec),
         *(fault for s in spec.specialists for fault in _specialist(s)),
         *_prompts(spec),
     ]
@@ -157,6 +159,34 @@ def _bounds(spec: TeamSpec) -> Iterator[Finding]:
                 s.name,
                 "timeout, max_steps and max_tokens must be above 0.",
                 "Correct them.",
+            )
+
+
+def _approvals(spec: TeamSpec) -> Iterator[Finding]:
+    for name, members in spec.reviewers.items():
+        if not members:
+            yield Finding(
+                "group-empty", f"reviewers {name}", "The group is empty.", "Name its people."
+            )
+    given = [("policy", spec.policy.terms)]
+    rules = spec.policy.rules
+    given += [(f"policy rule {rule.name}", spec.policy.terms_of(rule)) for rule in rules]
+    for place, terms in given:
+        able = people(terms.reviewers, spec.reviewers)
+        if terms.reviewers and len(able) < terms.approvals:
+            yield Finding(
+                "too-few-reviewers",
+                place,
+                f"It wants {terms.approvals} approvals; its reviewers are {len(able)}.",
+                "Name more reviewers, or want fewer approvals.",
+            )
+        if terms.escalate_to and terms.expires_after is None:
+            yield Finding(
+                "never-escalates",
+                place,
+                "It names who is asked next and gives nobody a time.",
+                "Give `expires_after`.",
+                severity="warning",
             )
 
 

@@ -1,19 +1,34 @@
-"""Closing what a run leaves behind when it ends: no ticket may wait for a run that is over."""
+"""Closing what a run leaves behind when it ends: no ticket may wait for a run that is over, and
+what was done in a run that came to nothing may be undone."""
 
-from pointsman.nodes.event import RunEnded
+from contextlib import suppress
+
+from pointsman.errors import TicketClosed
+from pointsman.nodes.event import RunEnded, TicketOpened
+from pointsman.nodes.message import Status
+from pointsman.teams.approvals.followup import compensation
+from pointsman.teams.approvals.lifecycle import run_move
+from pointsman.teams.effects import Ledger
 from pointsman.teams.services import Services
-from pointsman.teams.store.protocol import RunRow, Store
+from pointsman.teams.store.protocol import RunRow
 from pointsman.teams.summary import summarise
-from pointsman.teams.tickets import TicketStatus
+from pointsman.teams.tickets import DECIDED, Ticket
 
-_OPEN: tuple[TicketStatus, ...] = ("pending", "approved")
+CAME_TO_NOTHING: tuple[Status, ...] = ("failed", "partial", "cancelled")
+"""How a run ends after which its done effects may be undone."""
 
 
-async def close_tickets(store: Store, row: RunRow, to: TicketStatus, why: str) -> None:
-    """Settle every ticket of the run that nobody will act on any more."""
-    for ticket in await store.tickets(row.team, run=row.run):
-        if ticket.status in _OPEN:
-            await store.settle_ticket(ticket.id, to, frm=_OPEN, outcome=why)
+async def close_tickets(services: Services, row: RunRow, status: Status) -> None:
+    """Close every ticket of the run that nobody will act on any more."""
+    why = f"The run ended as {status}."
+    if row.cancelled_by:
+        why = f"The run was cancelled by {row.cancelled_by}."
+    step, to = ("cancel", "cancelled") if status == "cancelled" else ("supersede", "superseded")
+    for ticket in await services.store.tickets(row.team, run=row.run):
+        if ticket.kind != "compensate" and ticket.status in ("pending", "approved"):
+            with suppress(TicketClosed):
+                move = run_move(step, to, services.now(), outcome=why)
+                await services.store.amend(ticket.id, move)
 
 
 async def cancel(services: Services, row: RunRow, who: str) -> None:
@@ -23,6 +38,7 @@ async def cancel(services: Services, row: RunRow, who: str) -> None:
     """
     store = services.store
     await store.ask_cancel(row.run, who)
+    row = await store.find_run(row.run) or row
     await services.recorder.begin(row.run)
     text = f"Cancelled by {who}."
     result = summarise(
@@ -33,7 +49,63 @@ async def cancel(services: Services, row: RunRow, who: str) -> None:
         answer=text,
         error="Cancelled",
     )
-    if await store.move_run(row.run, "cancelled", frm=("waiting",), result=result):
-        await close_tickets(store, row, "cancelled", f"the run was cancelled by {who}")
+    moved = await store.move_run(row.run, "cancelled", frm=("waiting",), result=result)
+    row = await store.find_run(row.run) or row
+    if row.state == "cancelled":
+        await close_tickets(services, row, "cancelled")
+        await offer_compensation(services, row, "cancelled")
+    if moved:
         services.recorder.emit(row.run, RunEnded(run=row.run, status="cancelled", text=text))
     await services.recorder.flush(row.run, 0.0)
+
+
+async def offer_compensation(services: Services, row: RunRow, status: Status) -> None:
+    """A ticket for every done effect that its tool can undo, the last one first, when the run came
+    to nothing. Again: no change."""
+    if status not in CAME_TO_NOTHING:
+        return
+    run = services.run_for(row, "compensate")
+    for effect in reversed(await services.store.effects(row.run)):
+        ticket = await services.store.find_ticket(effect.ticket)
+        if ticket is None or ticket.kind != "action" or effect.state != "done":
+            continue
+        tool = services.spec.tool(ticket.specialist, ticket.tool)
+        if tool is None or tool.compensate is None:
+            continue
+        offer = compensation(services.spec, ticket, effect, f"The run ended as {status}.", run)
+        new = await services.store.find_ticket(offer.id) is None
+        await services.store.freeze([offer])
+        if new:
+            run.emit(
+                TicketOpened(
+                    ticket=offer.id, specialist=offer.specialist, tool=offer.tool,
+                    reason=offer.reason,
+                )
+            )  # fmt: skip
+            await services.tell(offer)
+
+
+async def has_offers(services: Services, run: str) -> bool:
+    """Whether an offer of an ended run is decided and nobody has acted on it."""
+    row = await services.store.find_run(run)
+    if row is None or row.state not in CAME_TO_NOTHING:
+        return False
+    return any(_decided(t) for t in await services.store.tickets(row.team, run=run))
+
+
+async def compensate(services: Services, row: RunRow) -> None:
+    """Act on the decided offers of a run that has ended. They need no graph."""
+    offers = [t for t in await services.store.tickets(row.team, run=row.run) if _decided(t)]
+    if not offers:
+        return
+    await services.recorder.begin(row.run)
+    ledger = Ledger(services.spec, services.store, services.run_for(row, "compensate"))
+    for offer in offers:
+        await ledger.settle(offer)
+    await services.recorder.flush(row.run, 0.0)
+
+
+def _decided(ticket: Ticket) -> bool:
+    """An offer, or a question about one, that is decided and that nobody has acted on."""
+    outside = ticket.kind in ("compensate", "ambiguous")
+    return outside and ticket.status in DECIDED and ticket.settled is None

@@ -30,6 +30,11 @@ def ends(message: Message, payload: Payload, *, sender: str = "") -> RunState:
     return {"next": "finish", "carried": as_json(last)}
 
 
+def cancelled(message: Message, by: str) -> RunState:
+    """The update that ends a run that somebody cancelled."""
+    return ends(message, Failure(error="Cancelled", text=f"Cancelled by {by}."))
+
+
 def after_tickets(state: RunState, settled: list[JsonObject]) -> RunState:
     """Every ticket is settled: back to the specialist that proposed, or to the end.
 
@@ -43,6 +48,8 @@ def after_tickets(state: RunState, settled: list[JsonObject]) -> RunState:
         return _CLEAR | _looked_at(state, carried, payload, outcomes[0])
     if not isinstance(payload, Proposal):
         raise TypeError(f"a {payload.kind!r} has no tickets")
+    order = {call.id: n for n, call in enumerate(payload.calls)}
+    outcomes = tuple(sorted(outcomes, key=lambda o: order.get(o.call_id, len(order))))
     unsure = [o.text for o in outcomes if o.status == "ambiguous"]
     said = [o.text for o in outcomes if o.status == "answered"]
     if unsure:

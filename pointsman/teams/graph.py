@@ -16,11 +16,12 @@ from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
 from pointsman.errors import InvalidMessage
+from pointsman.teams.approvals.hitl import Resume, shown
 from pointsman.teams.request import check_text
 from pointsman.teams.services import Services
 from pointsman.teams.spec import END as SPEC_END
 from pointsman.teams.spec import TeamSpec
-from pointsman.teams.state import RunState, Wake, as_json
+from pointsman.teams.state import RunState, as_json
 from pointsman.teams.steps import Steps
 
 _CHECKPOINTER = "__pregel_checkpointer"
@@ -58,9 +59,10 @@ def build(spec: TeamSpec, services: Callable[[], Awaitable[Services]]) -> Graph:
             durable=configurable.get(_CHECKPOINTER) is not None,
         )
 
-    async def gate(state: TeamState) -> RunState:
-        wake = interrupt({"tickets": state["asks"]}, response_schema=Wake)
-        return {"wake": as_json(wake), "next": "execute"}
+    async def gate(state: TeamState, config: RunnableConfig) -> RunState:
+        answer: Resume = interrupt(shown(state["asks"]), response_schema=Resume)
+        root = "|" not in str(config.get("configurable", {}).get("checkpoint_ns", "|"))
+        return {"wake": as_json(answer.wake), "root": root, "next": "execute"}
 
     async def finish(state: TeamState) -> TeamState:
         update, text = await steps.finish(state)

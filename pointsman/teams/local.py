@@ -10,28 +10,37 @@ import sqlite3
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
 
-from pointsman.errors import PointsmanError, RunBusy
+from pointsman.errors import PointsmanError, RunBusy, TicketClosed
 from pointsman.nodes import telemetry
 from pointsman.nodes.digest import JsonObject, canonical
 from pointsman.nodes.event import RunStarted
 from pointsman.nodes.message import new_id, request_of
+from pointsman.teams import closing
+from pointsman.teams.approvals.claim import claim, refresh
+from pointsman.teams.approvals.lifecycle import run_move
+from pointsman.teams.approvals.sweep import sweep
 from pointsman.teams.graph import Border, TeamState, recursion_limit
+from pointsman.teams.result import Result
 from pointsman.teams.services import Services
 from pointsman.teams.store.faults import store_error
 from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.summary import known_run, result_of
+from pointsman.teams.tickets import Decision, Ticket
 
 log = logging.getLogger("pointsman.teams")
 
 LEASE_SECONDS = 30.0
 POLL_SECONDS = 0.05
 Compiled = CompiledStateGraph[TeamState, None, Border, Border]
+Parent = CompiledStateGraph[Any, Any, Any, Any]
+"""Somebody else's graph that holds the team's, compiled with a checkpointer."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +60,69 @@ class LocalEngine:
         await self.drive(row.run)
 
     async def drive(self, run: str) -> None:
-        """Take the run as far as it goes: begin, go on after a crash, or act on decided tickets.
+        """Take the run as far as it goes: begin, go on after a crash, act on decided tickets, undo
+        what was done in vain.
 
         The one way a run moves, whoever calls: a new message, a decision, recovery at start.
         """
         row = await self.services.store.find_run(run)
-        if row is None or row.nested:
+        if row is None:
             return
-        while await self._has_work(row):
+        while not row.nested and await self._has_work(row):
             async with self._lease(row):
                 await self._drive_alone(row)
+        if await closing.has_offers(self.services, run):
+            async with self._lease(row):
+                await closing.compensate(self.services, row)
 
-    async def recover(self) -> None:
-        """Pick up runs whose tickets were decided and that nobody woke: a crash in between."""
+    async def decide(
+        self, ticket: str, decision: Decision, graph: "Parent | None"
+    ) -> Result | Command[str]:
+        """Record a decision and take the run on; in somebody else's graph through that graph, or
+        give the `Command` to invoke it with. Raises what `claim` does."""
+        services = self.services
+        there, shut = await refresh(services.spec, services.store, ticket, services.now(), decision)
+        row = await known_run(services, there.run)
+        if shut:
+            await self._wake(row, there, graph)  # its run is told before the reviewer
+        elif row.nested and graph is not None and there.kind != "compensate":
+            await self._supersede_unlisted(row, there, graph)
+        claimed = await claim(services.spec, services.store, ticket, decision, services.now())
+        if row.nested and graph is None and claimed.kind != "compensate":
+            return Command(resume={"ticket": claimed.id})
+        await self._wake(row, claimed, graph)
+        return await result_of(services, row.run)
+
+    async def _wake(self, row: RunRow, ticket: Ticket, graph: "Parent | None") -> None:
+        if ticket.open:
+            return
+        if row.nested and graph is not None and ticket.kind != "compensate":
+            config: RunnableConfig = {"configurable": {"thread_id": row.root_thread}}
+            waits = await _pending(graph, config, ticket.id)
+            if waits is not None:
+                await graph.ainvoke(Command(resume={waits: {"ticket": ticket.id}}), config)
+            return
+        with suppress(RunBusy):  # the decision stands; whoever holds the thread looks again
+            await self.drive(row.run)
+
+    async def _supersede_unlisted(self, row: RunRow, ticket: Ticket, graph: "Parent") -> None:
+        """New input on the parent's thread while a ticket waits: nothing would ever act on it."""
+        config: RunnableConfig = {"configurable": {"thread_id": row.root_thread}}
+        if ticket.open and await _pending(graph, config, ticket.id) is None:
+            why = "Its conversation went on without it: no pending interrupt lists it any more."
+            move = run_move("supersede", "superseded", self.services.now(), outcome=why)
+            with suppress(TicketClosed):
+                await self.services.store.amend(ticket.id, move)
+
+    async def recover(self) -> tuple[Ticket, ...]:
+        """Apply what time decided, and pick up runs whose tickets were decided and that nobody
+        woke: a crash in between. Gives the tickets that time changed."""
+        swept = await sweep(self.services)
         now_or_never = replace(self, lease_wait=0.0)  # a thread that is worked on needs no help
         for run in await self.services.store.decided_runs(self.services.spec.name):
             with suppress(RunBusy):
                 await now_or_never.drive(run)
+        return swept
 
     async def _has_work(self, row: RunRow) -> bool:
         now = await self.services.store.find_run(row.run)
@@ -78,7 +133,7 @@ class LocalEngine:
         snapshot = await self.graph.aget_state(self._config(row))
         if not snapshot.interrupts:
             # Stopped between noting that it waits and reaching the gate.
-            return snapshot.created_at is None or bool(snapshot.next)
+            return snapshot.created_at is None or bool(snapshot.tasks)
         return await self._decided(snapshot) is not None
 
     async def _drive_alone(self, row: RunRow) -> None:
@@ -109,16 +164,21 @@ class LocalEngine:
         """What to invoke the graph with next; None when the run can go no further now."""
         if snapshot.created_at is None:
             self.services.recorder.emit(row.run, RunStarted(run=row.run, thread=row.thread))
-            request = request_of(row.request)
-            message = HumanMessage(request.text, id=row.request.id)
-            return _Given({"messages": [message]})
+            return _Given({"messages": [_first(row)]})
         if snapshot.interrupts:
             decided = await self._decided(snapshot)
             if decided is None:
                 return None
             interrupt_id, ticket = decided
             return _Given(Command(resume={interrupt_id: {"ticket": ticket}}))
-        return _Given(None) if snapshot.next else None
+        # Not `next`: it is empty too when a step's result is stored and the step after it is not.
+        if snapshot.tasks:
+            return _Given(None)
+        # A crash came after LangGraph had stored its input and before it had stored what that
+        # starts: nothing is next, and the run has not ended. The same input begins it once more.
+        now = await self.services.store.find_run(row.run)
+        begun = now is not None and now.state == "running"
+        return _Given({"messages": [_first(row)]}) if begun else None
 
     async def _decided(self, snapshot: StateSnapshot) -> tuple[str, str] | None:
         """A pending interrupt and one of its tickets that is no longer pending."""
@@ -182,6 +242,19 @@ class LocalEngine:
             await store.release(name, owner)
 
 
+async def _pending(graph: Parent, config: RunnableConfig, ticket: str) -> str | None:
+    """The id of the graph's pending interrupt that lists the ticket. It is new in every round."""
+    snapshot = await graph.aget_state(config)
+    for waits in snapshot.interrupts:
+        if isinstance(waits.value, dict) and ticket in _asked(cast("object", waits.value)):
+            return waits.id
+    return None
+
+
+def _first(row: RunRow) -> HumanMessage:
+    return HumanMessage(request_of(row.request).text, id=row.request.id)
+
+
 @dataclass(frozen=True)
 class _Given:
     value: Border | Command[str] | None
@@ -189,4 +262,5 @@ class _Given:
 
 def _asked(value: object) -> Sequence[str]:
     """The tickets that a gate's interrupt lists."""
-    return [str(ask["id"]) for ask in cast("Mapping[str, list[JsonObject]]", value)["tickets"]]
+    listed = cast("Mapping[str, list[JsonObject]]", value).get("tickets", ())
+    return [str(ask["id"]) for ask in listed]

@@ -1,14 +1,27 @@
 """From a proposal to tickets: the action as it will be asked for, compared and run."""
 
+import json
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, cast
 
-from pointsman.errors import Misconfigured
+from pydantic import JsonValue
+
+from pointsman.errors import Misconfigured, ToolFailed, ToolTimeout, is_control_flow
 from pointsman.nodes.digest import JsonObject, digest
-from pointsman.nodes.message import Answer, Escalation, Proposal, Request, Ruling, ToolCall
+from pointsman.nodes.message import (
+    Answer,
+    Change,
+    Escalation,
+    Proposal,
+    Request,
+    Ruling,
+    Terms,
+    ToolCall,
+)
 from pointsman.nodes.run import Run
 from pointsman.nodes.specialist import AnyTool
+from pointsman.teams.approvals.lifecycle import deadlines
 from pointsman.teams.spec import TeamSpec
 from pointsman.teams.tickets import Ticket, action_digest
 
@@ -36,7 +49,7 @@ async def action_tickets(
         tool = spec.tool(specialist, call.name)
         if tool is None:
             raise Misconfigured(f"{specialist!r} proposed {call.name!r}, which is not its tool.")
-        ruling = rulings.get(call.id) or _unruled(call)
+        ruling = rulings.get(call.id) or _unruled(call, spec.policy.terms)
         tickets.append(await _action_ticket(specialist, tool, call, ruling, run, index))
     return tickets
 
@@ -49,56 +62,71 @@ async def _action_ticket(
     verdict = "ask" if ask else ruling.verdict
     args = tool.frozen(call.args)
     frozen = action_digest(tool.name, args)
-    return _ticket(run, index, specialist).model_copy(
+    preview, changes = await _preview(tool, args)
+    ticket = _ticket(run, index, specialist).model_copy(
         update={
             "tool": tool.name,
+            "effect": tool.effect,
+            "stakes": tool.stakes,
             "call_id": call.id,
             "args": args,
             "digest": frozen,
-            "approved_digest": frozen if verdict == "allow" else "",
+            "args_schema": cast("JsonObject", tool.args_model.model_json_schema()),
             "policy_rule": ruling.rule,
             "policy_version": ruling.policy_version,
             "reason": ruling.reason or f"{tool.name} is a {tool.stakes}-stakes {tool.effect}",
-            "preview": await _preview(tool, args),
+            "preview": preview,
+            "changes": changes,
+            "provenance": ruling.provenance,
             "status": _STATUS[verdict],
-            "decision": _DECISION[verdict],
-            "by": "" if verdict == "ask" else f"policy:{ruling.rule}",
-            "decision_reason": "" if verdict == "ask" else ruling.reason,
         }
     )
+    if verdict == "ask":
+        return _waiting(ticket, ruling.terms)
+    decided = {
+        "decision": _DECISION[verdict],
+        "by": f"policy:{ruling.rule}",
+        "decided": ticket.created,
+        "decision_reason": ruling.reason,
+        "approved_digest": frozen if verdict == "allow" else "",
+    }
+    return ticket.model_copy(update=decided)
 
 
-def held_ticket(specialist: str, held: Escalation, run: Run) -> Ticket:
-    """The ticket for a text that a guard holds on its way in or out."""
+def held_ticket(spec: TeamSpec, specialist: str, held: Escalation, run: Run) -> Ticket:
+    """The ticket for a text that a guard holds on its way in or out, on the policy's own terms."""
     kind = "admit" if held.stage == "input" else "release"
     body = held.held
     text = body.text if isinstance(body, Answer | Request) else body.request.text
     args: JsonObject = {"text": text}
     tool = f"pointsman.{kind}"
-    return _ticket(run, 0, specialist).model_copy(
+    ticket = _ticket(run, 0, specialist).model_copy(
         update={
             "kind": kind,
             "tool": tool,
             "args": args,
             "digest": action_digest(tool, args),
             "policy_rule": f"{held.guard}:{held.rule}",
+            "policy_version": spec.policy.version,
             "reason": held.reason,
         }
     )
+    return _waiting(ticket, spec.policy.terms)
 
 
 def ask(ticket: Ticket) -> JsonObject:
     """What the gate's interrupt shows of a ticket."""
-    return {
-        "id": ticket.id,
-        "kind": ticket.kind,
-        "specialist": ticket.specialist,
-        "tool": ticket.tool,
-        "args": ticket.args,
-        "digest": ticket.digest,
-        "reason": ticket.reason,
-        "preview": ticket.preview,
-    }
+    shown = {
+        "id", "kind", "specialist", "tool", "effect", "stakes", "args", "args_schema", "digest",
+        "reason", "preview", "changes", "provenance", "approvals", "reviewers", "expires",
+    }  # fmt: skip
+    return cast("JsonObject", ticket.model_dump(mode="json", include=shown))
+
+
+def _waiting(ticket: Ticket, terms: Terms) -> Ticket:
+    """The ticket as it waits from now on, on these terms."""
+    asked = ticket.model_copy(update={n: getattr(terms, n) for n in Terms.model_fields})
+    return asked.model_copy(update=deadlines(asked, asked.created))
 
 
 def _ticket(run: Run, index: int, specialist: str) -> Ticket:
@@ -117,17 +145,36 @@ def _ticket(run: Run, index: int, specialist: str) -> Ticket:
         policy_version="",
         reason="",
         usd=None if run.spend.unpriced else run.spend.usd,
-        created=datetime.now(UTC),
+        created=datetime.fromtimestamp(run.clock(), UTC),
     )
 
 
-def _unruled(call: ToolCall) -> Ruling:
-    return Ruling(call_id=call.id, verdict="ask", rule="default", policy_version="")
+def _unruled(call: ToolCall, terms: Terms) -> Ruling:
+    return Ruling(call_id=call.id, verdict="ask", rule="default", policy_version="", terms=terms)
 
 
-async def _preview(tool: AnyTool, args: JsonObject) -> str:
-    """The tool's own preview. One that fails says so to the reviewer; the ticket still asks."""
+async def _preview(tool: AnyTool, args: JsonObject) -> tuple[str, tuple[Change, ...]]:
+    """The tool's own preview; changes without a text in words too, for views that show only text.
+    One that fails says so to the reviewer; the ticket still asks."""
     try:
-        return await tool.preview_of(args)
-    except Exception as error:  # the user's own function, outside the graph's control flow
-        return f"(the preview failed: {type(error).__name__}: {error})"
+        text, changes = await tool.preview_of(args)
+        strange = [c for c in cast("tuple[object, ...]", changes) if not isinstance(c, Change)]
+        if strange:
+            raise ToolFailed(f"Preview of tool {tool.name!r} gave {strange[0]!r}, no Change.")
+    except Exception as error:
+        if is_control_flow(error):
+            raise
+        # What the preview raised says more than that it raised; a time-out has no words of its own.
+        real = error if isinstance(error, ToolTimeout) else error.__cause__ or error
+        return f"(the preview failed: {type(real).__name__}: {real})", ()
+    return text or "\n".join(map(_in_words, changes)), changes
+
+
+def _in_words(change: Change) -> str:
+    return f"{change.what}: {_shown(change.before)} -> {_shown(change.after)}"
+
+
+def _shown(value: JsonValue) -> str:
+    if value is None:
+        return "nothing"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

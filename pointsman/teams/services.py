@@ -5,14 +5,17 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+from pointsman.errors import is_control_flow
 from pointsman.guardrails.approval import ApprovalGuard
 from pointsman.guardrails.contract import ContractGuard
 from pointsman.guardrails.guard import Guard
 from pointsman.guardrails.ladder import specialist_ladder
 from pointsman.guardrails.timeout import TimeoutGuard
+from pointsman.nodes.event import Judged, Recorded
 from pointsman.nodes.gateway.cache import ResponseCache
 from pointsman.nodes.gateway.gateway import ModelGateway
 from pointsman.nodes.gateway.transports import Transports
@@ -69,8 +72,13 @@ class Services:
             budget=Budget(usd=row.budget_usd, calls=row.budget_calls),
             spend=spend(self.recorder.events(row.run)),
             admitted=admitted,
+            signals=lambda: _signals(self.recorder.events(row.run)),
             clock=self.clock,
         )
+
+    def now(self) -> datetime:
+        """The time by the clock, in UTC."""
+        return datetime.fromtimestamp(self.clock(), UTC)
 
     async def tell(self, ticket: Ticket) -> None:
         """Tell the reviewers that a ticket waits. Their failure is logged and changes nothing."""
@@ -81,8 +89,9 @@ class Services:
                 called = self.on_ticket(ticket)
                 if called is not None:
                     await called
-        except Exception:
-            # Not part of the graph's control flow: the callback is the user's own code.
+        except Exception as error:
+            if is_control_flow(error):
+                raise
             log.warning("on_ticket failed for ticket %s", ticket.id, exc_info=True)
 
     async def aclose(self) -> None:
@@ -94,14 +103,19 @@ class Services:
 
 
 def open_services(
-    spec: TeamSpec, settings: Settings, *, on_ticket: Notify | None, transports: Transports | None
+    spec: TeamSpec,
+    settings: Settings,
+    *,
+    on_ticket: Notify | None,
+    transports: Transports | None,
+    clock: Callable[[], float] = time.time,
 ) -> Services:
     """Make a team's services. Opens nothing yet: files and models are opened at first use.
 
     Raises PromptError for a prompt that is missing or does not render.
     """
     home = spec.home or settings.home
-    store = SqliteStore(home / "pointsman.db")
+    store = SqliteStore(home / "pointsman.db", clock=clock)
     prompts = PromptLibrary((spec.prompts,) if spec.prompts else ())
     chains = spec.models or {"fast": settings.fast, "strong": settings.strong}
     gateway = ModelGateway(
@@ -120,26 +134,39 @@ def open_services(
         home=home,
         store=store,
         gateway=gateway,
-        recorder=Recorder(store),
+        recorder=Recorder(store, clock=clock),
         router=router,
         nodes=nodes,
         on_ticket=on_ticket,
+        clock=clock,
     )
 
 
 def _specialist_node(specialist: Specialist, spec: TeamSpec, prompts: PromptLibrary) -> Node:
+    approval = ApprovalGuard(spec.policy, {t.name: t for t in specialist.tools})
     loop = ToolLoop(
         specialist,
         team=spec.name,
         prompt=prompts.get(specialist.prompt or "specialist/default"),
         repair=prompts.get("specialist/repair"),
+        free=approval.free,
     )
     return specialist_ladder(
         loop,
         around=spec.guards,
-        approval=ApprovalGuard(spec.policy, {t.name: t for t in specialist.tools}),
+        approval=approval,
         fallback=specialist.fallback,
         timeout=TimeoutGuard(specialist.timeout),
         contract=ContractGuard(specialist.contract),
         inside=cast("Sequence[Guard]", specialist.guards),
+    )
+
+
+def _signals(events: Sequence[Recorded]) -> frozenset[str]:
+    """`guard:rule` of what guards found in texts on their way in or out."""
+    found = (r.event for r in events)
+    return frozenset(
+        f"{e.guard}:{e.rule}"
+        for e in found
+        if isinstance(e, Judged) and e.verdict != "allow" and e.stage in ("input", "output")
     )

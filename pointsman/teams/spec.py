@@ -33,6 +33,8 @@ class TeamSpec:
     guards: tuple[Guard, ...]
     """Guards around every specialist, outermost first."""
     policy: ApprovalPolicy
+    reviewers: Mapping[str, tuple[str, ...]]
+    """Groups of reviewers: name -> people. The policy's rules and escalations name them."""
     max_hops: int
     """How often a run may be routed or handed on."""
     max_rounds: int

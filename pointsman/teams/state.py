@@ -2,12 +2,10 @@
 
 from typing import cast
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from pointsman.nodes.digest import JsonObject
-from pointsman.nodes.message import Frozen
-from pointsman.teams.tickets import Decision
 
 
 class RunState(TypedDict, total=False):
@@ -31,22 +29,11 @@ class RunState(TypedDict, total=False):
     done: list[str]
     """Results of the writes done so far in this run, for a partial answer."""
     wake: JsonObject
-
-
-class Wake(Frozen):
-    """What the gate is answered with. It must name its ticket.
-
-    Without a decision it only wakes the run: the ticket's row is the decision. With one, execute
-    puts it through the same claim as every other.
-    """
-
-    ticket: str
-    decision: Decision | None = None
+    """What the gate was answered with: a `hitl.Wake`."""
+    root: bool
+    """Whether the gate stands in the root graph."""
 
 
 def as_json(value: BaseModel) -> JsonObject:
     """A model as the plain JSON that checkpoints hold."""
     return cast("JsonObject", value.model_dump(mode="json"))
-
-
-DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)

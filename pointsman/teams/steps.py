@@ -2,7 +2,8 @@
 
 intake ► route ► specialist ► gate ► execute ► … ► finish. Each step writes `next`, the name of the
 step after it; the graph only follows. No step raises for what goes wrong in a run: it ends in a
-Failure. Only a store that cannot be used, and LangGraph's own control flow, leave a step.
+Failure. Only a store that cannot be used, another process that works on the same run, and
+LangGraph's own control flow leave a step.
 """
 
 # pyright: reportTypedDictNotRequiredAccess=false
@@ -11,14 +12,13 @@ Failure. Only a store that cannot be used, and LangGraph's own control flow, lea
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import cast
 
 from pointsman.errors import (
     BadOutput,
     HopLimit,
     Misconfigured,
-    NotFound,
     PointsmanError,
+    RunBusy,
     StoreBroken,
     StoreError,
     is_control_flow,
@@ -26,7 +26,7 @@ from pointsman.errors import (
 from pointsman.guardrails.content import ContentFilter
 from pointsman.nodes import telemetry
 from pointsman.nodes.digest import JsonObject, digest
-from pointsman.nodes.event import RunEnded, TicketOpened
+from pointsman.nodes.event import RunEnded
 from pointsman.nodes.message import (
     Answer,
     Escalation,
@@ -41,14 +41,12 @@ from pointsman.nodes.message import (
 )
 from pointsman.nodes.router import Route
 from pointsman.nodes.run import Run
-from pointsman.teams import effects, ending, propose
-from pointsman.teams.closing import close_tickets
+from pointsman.teams import closing, ending, pausing
 from pointsman.teams.services import Services
 from pointsman.teams.spec import END, ROUTE, TeamSpec
-from pointsman.teams.state import DECISION, RunState, as_json
+from pointsman.teams.state import RunState, as_json
 from pointsman.teams.store.protocol import RunRow
 from pointsman.teams.summary import summarise
-from pointsman.teams.tickets import Ticket, TicketStatus
 
 log = logging.getLogger("pointsman.teams")
 
@@ -148,7 +146,7 @@ class Steps:
                     self._allow(name, to)
                     return {"next": "route", "carried": as_json(reply)}
                 case Proposal() | Escalation():
-                    return await self._freeze(name, reply, state, run, services)
+                    return await pausing.freeze(name, reply, state, run, services)
                 case Answer() | Refusal() | Failure():
                     return ending.ends(reply, reply.payload)
                 case _:
@@ -168,108 +166,26 @@ class Steps:
                 hint="Add it to hands_off_to, or correct the prompt.",
             )
 
-    async def _freeze(
-        self, name: str, reply: Message, state: RunState, run: Run, services: Services
-    ) -> RunState:
-        """Make the tickets, on disk before the run can pause."""
-        rounds = state["rounds"] + 1
-        if rounds > self._spec.max_rounds:
-            raise HopLimit(
-                f"Run {run.id} proposed actions more than {self._spec.max_rounds} times."
-            )
-        if isinstance(reply.payload, Proposal):
-            tickets = await propose.action_tickets(self._spec, name, reply.payload, run)
-        else:
-            tickets = [propose.held_ticket(name, cast("Escalation", reply.payload), run)]
-        if not state["durable"] and any(t.status == "pending" for t in tickets):
-            raise Misconfigured(
-                f"Team {self._spec.name!r} must ask a person here, and the graph it runs in has no"
-                " checkpointer: the wait could never end.",
-                hint="Compile the outer graph with a checkpointer.",
-            )
-        await services.store.freeze(tickets)
-        # A re-run of this step finds the rows of the first time, which may be decided by now.
-        rows = [await _ticket(services, t.id) for t in tickets]
-        for ticket in rows:
-            if ticket.status == "pending":
-                run.emit(
-                    TicketOpened(
-                        ticket=ticket.id, specialist=name, tool=ticket.tool, reason=ticket.reason
-                    )
-                )
-                await services.tell(ticket)
-        update: RunState = {"rounds": rounds, "carried": as_json(reply), "outcomes": []}
-        return update | await self._pause_or_act(rows, reply, run, services)
-
-    async def _pause_or_act(
-        self, tickets: Sequence[Ticket], carried: Message, run: Run, services: Services
-    ) -> RunState:
-        pending = [t for t in tickets if t.status == "pending"]
-        still_open = [t.id for t in tickets]
-        if len(pending) < len(tickets):
-            return {"next": "execute", "open": still_open, "asks": [], "wake": {}}
-        row = await services.store.find_run(run.id)
-        assert row is not None  # noqa: S101 (the step began by loading it)
-        if row.cancelled_by:
-            return _cancelled(carried, row)
-        name = pending[0].specialist
-        result = summarise(
-            row, services.recorder.events(run.id), status="waiting", seconds=row.seconds,
-            specialist=name, tickets=pending,
-        )  # fmt: skip
-        await services.store.move_run(run.id, "waiting", frm=("running", "waiting"), result=result)
-        run.emit(RunEnded(run=run.id, status="waiting", specialist=name))
-        return {
-            "next": "gate",
-            "open": still_open,
-            "asks": [propose.ask(t) for t in pending],
-            "wake": {},
-        }
-
     async def execute(self, state: RunState) -> RunState:
-        """Act on every decided ticket, one after another, and go back to the gate for the rest."""
+        """Act on every decided ticket, and go back to the gate for the rest."""
 
         async def body(run: Run, services: Services, row: RunRow) -> RunState:
-            await self._claim_raw(state, services)
-            if not await services.store.move_run(run.id, "running", frm=("waiting", "running")):
-                # Ended meanwhile: cancelled by somebody, or a parent graph goes over it again.
-                row = await services.store.find_run(run.id) or row
-                if row.cancelled_by:
-                    return _cancelled(Message.model_validate(state["carried"]), row)
-            still: list[Ticket] = []
-            outcomes = list(state["outcomes"])
-            done = list(state["done"])
-            for ticket_id in state["open"]:
-                ticket = await _ticket(services, ticket_id)
-                if ticket.status == "pending":
-                    still.append(ticket)
-                    continue
-                outcome = await effects.settle(ticket, self._spec, services.store, run)
-                outcomes.append(as_json(outcome))
-                if ticket.kind == "action" and outcome.status == "done":
-                    done.append(outcome.text)
-            update: RunState = {"outcomes": outcomes, "done": done}
-            if still:
-                carried = Message.model_validate(state["carried"])
-                return update | await self._pause_or_act(still, carried, run, services)
-            return update | ending.after_tickets(state, outcomes)
+            return self._reachable(await pausing.act(state, run, services))
 
         return await self._work(state, f"{state['hops']}.{state['rounds']}:execute", "", body)
 
-    async def _claim_raw(self, state: RunState, services: Services) -> None:
-        """A decision that came by a raw `Command(resume=…)`: the same claim as every other."""
-        decision = state["wake"].get("decision")
-        ticket = state["wake"].get("ticket")
-        if decision is None or not isinstance(ticket, str):
-            return
-        try:
-            if ticket not in state["open"]:
-                raise NotFound(f"Ticket {ticket!r} is not open in run {state['run']}.")
-            await effects.claim(
-                self._spec, services.store, ticket, DECISION.validate_python(decision)
-            )
-        except PointsmanError as error:
-            log.warning("a resume of run %s was refused: %s", state["run"], error)
+    def _reachable(self, update: RunState) -> RunState:
+        """A deploy may have removed the specialist that the run would go back to."""
+        if update["next"] in {
+            "gate",
+            "execute",
+            "finish",
+            *(s.name for s in self._spec.specialists),
+        }:
+            return update
+        text = f"Team {self._spec.name!r} has no specialist {update['next']!r} any more."
+        message = Message.model_validate(update["carried"])
+        return update | ending.ends(message, Failure(error="Misconfigured", text=text))
 
     async def finish(self, state: RunState) -> tuple[RunState, str]:
         """Record what the run came to. Gives the text for the graph's `messages`."""
@@ -288,11 +204,11 @@ class Steps:
             answer=text, by=by, data=answer.data if answer else None, error=error,
         )  # fmt: skip
         await services.store.log(row, message)
+        await closing.offer_compensation(services, row, status)
         if await services.store.move_run(
             row.run, status, frm=("running", "waiting"), result=result
         ):
-            left: TicketStatus = "cancelled" if status == "cancelled" else "superseded"
-            await close_tickets(services.store, row, left, f"the run ended as {status}")
+            await closing.close_tickets(services, row, status)
             ended = RunEnded(
                 run=row.run, status=status, specialist=result.specialist, by=by, text=text
             )
@@ -317,10 +233,10 @@ class Steps:
         with telemetry.log_context(_context(row, specialist)):
             try:
                 if row.cancelled_by:
-                    return _cancelled(carried, row)
+                    return ending.cancelled(carried, row.cancelled_by)
                 run.remaining(float("inf"))
                 return await body(run, services, row)
-            except StoreError:
+            except (StoreError, RunBusy):
                 raise
             except Exception as error:
                 if is_control_flow(error):
@@ -336,18 +252,6 @@ def _failure(error: Exception, run: Run) -> Failure:
     level = logging.INFO if foreseen else logging.ERROR
     log.log(level, "step %s of run %s failed: %s", run.step, run.id, error, exc_info=not foreseen)
     return Failure(error=type(error).__name__, text=str(error) or type(error).__name__)
-
-
-def _cancelled(carried: Message, row: RunRow) -> RunState:
-    text = f"Cancelled by {row.cancelled_by}."
-    return ending.ends(carried, Failure(error="Cancelled", text=text))
-
-
-async def _ticket(services: Services, ticket: str) -> Ticket:
-    found = await services.store.find_ticket(ticket)
-    if found is None:
-        raise StoreBroken(f"Ticket {ticket} is not in the store {services.home} any more.")
-    return found
 
 
 def nested_row(spec: TeamSpec, thread_id: str, message_id: str, text: str) -> RunRow:

@@ -1,14 +1,41 @@
-"""From a run's events to its Result: derived from what is recorded anyway."""
+"""From a run's record to its Result."""
 
 from collections.abc import Sequence
 
 from pydantic import JsonValue
 
+from pointsman.errors import NotFound
 from pointsman.nodes.event import ModelCalled, Recorded, Routed
 from pointsman.nodes.message import Source, Status
 from pointsman.teams.result import Result
+from pointsman.teams.services import Services
 from pointsman.teams.store.protocol import RunRow
 from pointsman.teams.tickets import Ticket
+
+
+async def known_run(services: Services, run: str) -> RunRow:
+    """A run of the team. Raises NotFound."""
+    row = await services.store.find_run(run)
+    if row is None or row.team != services.spec.name:
+        raise NotFound(
+            f"Team {services.spec.name!r} has no run {run!r} in {services.home}.",
+            hint="Check the id and POINTSMAN_HOME.",
+        )
+    return row
+
+
+async def result_of(services: Services, run: str) -> Result:
+    """What a run came to, or how it stands, with its open tickets. Raises NotFound."""
+    row = await known_run(services, run)
+    if row.result is None:
+        events = await services.store.events(run)
+        status = "cancelled" if row.state == "cancelled" else "failed"
+        return summarise(
+            row, events, status=status, seconds=row.seconds, error="Interrupted",
+            answer="The run was interrupted. Resume it.",
+        )  # fmt: skip
+    pending = await services.store.tickets(row.team, status="pending", run=run)
+    return row.result.model_copy(update={"tickets": pending, "seconds": row.seconds})
 
 
 def summarise(

@@ -4,13 +4,16 @@
 # LangGraph ships partial types.
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
+from copy import copy
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, overload
 
-from pointsman.errors import InvalidTeam, Misconfigured, NotFound, RunBusy
+from pointsman.errors import InvalidTeam, NotFound
 from pointsman.guardrails.content import ContentFilter
 from pointsman.guardrails.guard import Guard
 from pointsman.guardrails.policy import ApprovalPolicy
@@ -21,16 +24,20 @@ from pointsman.nodes.message import Attachment
 from pointsman.nodes.router import Router
 from pointsman.nodes.run import Budget
 from pointsman.nodes.specialist import Specialist
-from pointsman.teams import closing, effects
+from pointsman.teams import closing
+from pointsman.teams.approvals.audit import AuditRow
+from pointsman.teams.approvals.claim import known_ticket
+from pointsman.teams.approvals.grant import Grant, grant_from
+from pointsman.teams.approvals.lifecycle import permit
 from pointsman.teams.check import Finding, findings
 from pointsman.teams.request import new_run
 from pointsman.teams.result import Result
-from pointsman.teams.services import Notify, Services, open_services
-from pointsman.teams.settings import Settings
+from pointsman.teams.services import Notify
+from pointsman.teams.sessions import Sessions
 from pointsman.teams.spec import TeamSpec, default_transitions
 from pointsman.teams.store.protocol import RunRow, RunState
-from pointsman.teams.summary import summarise
-from pointsman.teams.tickets import Decision, Ticket, TicketStatus
+from pointsman.teams.summary import known_run, result_of
+from pointsman.teams.tickets import Approve, Decision, Ticket, TicketStatus
 from pointsman.teams.webhook import webhook
 
 if TYPE_CHECKING:
@@ -38,7 +45,7 @@ if TYPE_CHECKING:
     from langgraph.types import Command
 
     from pointsman.teams.graph import Border, TeamState
-    from pointsman.teams.local import LocalEngine
+    from pointsman.teams.local import Parent
     from pointsman.views.notebook.inbox import Inbox
 
 NO_ROUTE = "I am sorry, this is not something this team can help with."
@@ -60,6 +67,7 @@ class Team:
         transitions: Mapping[str, Sequence[str]] | None = None,
         guards: Sequence[Guard] | None = None,
         policy: ApprovalPolicy | None = None,
+        reviewers: Mapping[str, Sequence[str]] | None = None,
         max_hops: int = 6,
         max_rounds: int = 4,
         window: int = 12,
@@ -71,9 +79,11 @@ class Team:
         no_route: str = NO_ROUTE,
         on_ticket: Notify | str | None = None,
         transports: Transports | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """See `TeamSpec` for each part. `guards` are around every specialist (default: secrets and
-        personal data redacted); `on_ticket` is a callback or a URL that is told of each ticket."""
+        personal data redacted); `on_ticket` is a callback or a URL that is told of each ticket that
+        opens, reminds or goes to the next reviewer; `clock` gives seconds since the epoch."""
         given = tuple(specialists)
         self.spec = TeamSpec(
             name=name,
@@ -84,6 +94,7 @@ class Team:
             else default_transitions(given),
             guards=(ContentFilter(),) if guards is None else tuple(guards),
             policy=policy or ApprovalPolicy(),
+            reviewers={k: tuple(v) for k, v in (reviewers or {}).items()},
             max_hops=max_hops,
             max_rounds=max_rounds,
             window=window,
@@ -101,11 +112,8 @@ class Team:
                 findings=[str(f) for f in faults],
                 hint=f"And {len(faults) - 1} more." if len(faults) > 1 else "",
             )
-        self._on_ticket = webhook(on_ticket) if isinstance(on_ticket, str) else on_ticket
-        self._transports = transports
-        self._services: Services | None = None
-        self._stack: AsyncExitStack | None = None
-        self._engine: LocalEngine | None = None
+        told = webhook(on_ticket) if isinstance(on_ticket, str) else on_ticket
+        self._sessions = Sessions(self.spec, told, transports, clock)
 
     @property
     def name(self) -> str:
@@ -140,9 +148,9 @@ class Team:
         row = self._row(
             text, thread, tenant, message_id, priority, deadline, budget, tuple(attachments)
         )
-        async with self._session() as engine:
+        async with self._sessions.engine() as engine:
             await engine.submit(row)
-            return await self._result(engine.services, row.run)
+            return await result_of(engine.services, row.run)
 
     def run_sync(self, text: str, *, thread: str | None = None) -> Result:
         """`run` for code that has no event loop."""
@@ -168,7 +176,7 @@ class Team:
         row = self._row(
             text, thread, tenant, message_id, priority, deadline, budget, tuple(attachments)
         )
-        async with self._session() as engine:
+        async with self._sessions.engine() as engine:
             await engine.services.recorder.begin(row.run)
             queue = engine.services.recorder.listen(row.run)
             work = asyncio.create_task(engine.submit(row))
@@ -190,30 +198,31 @@ class Team:
                 with suppress(asyncio.CancelledError):
                     await work
                 engine.services.recorder.unlisten(row.run, queue)
-            ended = await self._result(engine.services, row.run)
+            ended = await result_of(engine.services, row.run)
             events = await engine.services.store.events(row.run)
-            if not events or not isinstance(events[-1].event, RunEnded):
+            ends = [e for e in events if isinstance(e.event, RunEnded)]
+            if not ends:
                 raise NotFound(f"Run {ended.run} has no end on record; resume it.")
             if repeated:
-                yield events[-1]
+                yield ends[-1]
 
     async def resume(self, run: str) -> Result:
         """Take a run on: after a crash, or when its tickets are decided. Raises NotFound."""
-        async with self._session() as engine:
-            await self._known(engine.services, run)
+        async with self._sessions.engine() as engine:
+            await known_run(engine.services, run)
             await engine.drive(run)
-            return await self._result(engine.services, run)
+            return await result_of(engine.services, run)
 
     async def cancel(self, run: str, *, by: str, reason: str = "") -> Result:
         """Cancel a run: at once when it waits, at its next step when it runs. Done effects stay.
 
         Raises NotFound. A run that has ended is left as it is.
         """
-        async with self._opened() as services:
-            row = await self._known(services, run)
+        async with self._sessions.services() as services:
+            row = await known_run(services, run)
             who = f"{by} ({reason})" if reason else by
             await closing.cancel(services, row, who)
-            return await self._result(services, run)
+            return await result_of(services, run)
 
     # People
 
@@ -221,52 +230,107 @@ class Team:
         self, *, status: TicketStatus | None = "pending", run: str = "", limit: int = 500
     ) -> tuple[Ticket, ...]:
         """Tickets of this team, oldest first."""
-        async with self._opened() as services:
+        async with self._sessions.services() as services:
             return await services.store.tickets(self.name, status=status, run=run, limit=limit)
 
-    async def decide(self, ticket: Ticket | str, decision: Decision) -> "Result | Command[str]":
+    @overload
+    async def decide(self, ticket: Ticket | str, decision: Decision) -> "Result | Command[str]": ...
+    @overload
+    async def decide(
+        self, ticket: Ticket | str, decision: Decision, *, graph: "Parent"
+    ) -> Result: ...
+    async def decide(
+        self, ticket: Ticket | str, decision: Decision, *, graph: "Parent | None" = None
+    ) -> "Result | Command[str]":
         """Record a person's decision and let the run go on.
 
-        Raises NotFound, TicketClosed (decided before: says by whom) and InvalidDecision; then
-        nothing was changed. For a team inside somebody else's graph only that graph can go on: the
-        decision is recorded and the `Command` to invoke it with is returned.
+        Given a Ticket and not its id, an approval counts only if the ticket still shows the same.
+        Raises NotFound, TicketClosed (decided, expired or superseded: says by whom) and
+        InvalidDecision; then nothing was changed. For a team inside somebody else's graph only that
+        graph can go on: give it as `graph`, or the decision is recorded and the `Command` to invoke
+        it with is returned.
         """
         ticket_id = ticket if isinstance(ticket, str) else ticket.id
-        async with self._session() as engine:
-            claimed = await effects.claim(self.spec, engine.services.store, ticket_id, decision)
-            row = await self._known(engine.services, claimed.run)
-            if row.nested:
-                from langgraph.types import Command
+        if isinstance(ticket, Ticket) and isinstance(decision, Approve) and not decision.digest:
+            decision = decision.model_copy(update={"digest": ticket.shows})
+        async with self._sessions.engine() as engine:
+            return await engine.decide(ticket_id, decision, graph)
 
-                return Command(resume={"ticket": claimed.id})
-            with suppress(RunBusy):  # the decision stands; whoever holds the thread looks again
-                await engine.drive(claimed.run)
-            return await self._result(engine.services, claimed.run)
+    async def grant(
+        self,
+        ticket: Ticket | str,
+        *,
+        by: str,
+        until: datetime,
+        times: int = 1,
+        at_most: Mapping[str, float] | None = None,
+        free: Sequence[str] = (),
+        reason: str = "",
+    ) -> Grant:
+        """Approve in advance what the ticket asks for: this tool with these arguments, but for
+        those in `at_most` (numbers up to a bound) and `free` (whatever they are), `times` times
+        until then. Decides nothing about the ticket itself.
 
-    def inbox(self) -> "Inbox":
-        """The open tickets as a notebook view."""
+        Raises NotFound, and InvalidDecision for who may not decide the ticket and for a class that
+        is not bounded.
+        """
+        ticket_id = ticket if isinstance(ticket, str) else ticket.id
+        async with self._sessions.services() as services:
+            found = await known_ticket(self.spec, services.store, ticket_id)
+            permit(found, by, self.spec.reviewers)
+            made = grant_from(
+                found, by=by, until=until, at=services.now(), times=times, at_most=at_most,
+                free=free, reason=reason,
+            )  # fmt: skip
+            await services.store.add_grant(made)
+            return made
+
+    async def grants(self) -> tuple[Grant, ...]:
+        """Every grant of this team, newest first, ended ones too."""
+        async with self._sessions.services() as services:
+            return await services.store.grants(self.name)
+
+    async def revoke(self, grant: str, *, by: str) -> Grant:
+        """End a grant now. Raises NotFound, and Conflict when it was revoked before."""
+        async with self._sessions.services() as services:
+            return await services.store.revoke_grant(self.name, grant, by=by, at=services.now())
+
+    async def sweep(self) -> tuple[Ticket, ...]:
+        """Apply what time has decided: expiries, escalations, reminders. A team kept open with
+        `async with` does so by itself. Gives the tickets that this changed."""
+        async with self._sessions.engine(recover=False) as engine:
+            return await engine.recover()
+
+    async def audit(self, *, after: int = 0, limit: int = 1000) -> tuple[AuditRow, ...]:
+        """Rows of the store's audit log from number `after` + 1 on. `approvals.audit.faults` says
+        whether they form one unbroken chain."""
+        async with self._sessions.services() as services:
+            return await services.store.audit(after=after, limit=limit)
+
+    def inbox(self, *, by: str = "") -> "Inbox":
+        """The open tickets as a notebook view. `by`: who decides there."""
         from pointsman.views.notebook.inbox import Inbox
 
-        return Inbox(self)
+        return Inbox(self, by=by)
 
     # Looking
 
     async def result(self, run: str) -> Result:
         """What a run came to, or how it stands. Raises NotFound."""
-        async with self._opened() as services:
-            return await self._result(services, run)
+        async with self._sessions.services() as services:
+            return await result_of(services, run)
 
     async def runs(
         self, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100
     ) -> tuple[RunRow, ...]:
         """Runs of this team, newest first."""
-        async with self._opened() as services:
+        async with self._sessions.services() as services:
             return await services.store.runs(self.name, states=states, thread=thread, limit=limit)
 
     async def events(self, run: str) -> tuple[Recorded, ...]:
         """A run's record. Raises NotFound."""
-        async with self._opened() as services:
-            await self._known(services, run)
+        async with self._sessions.services() as services:
+            await known_run(services, run)
             return await services.store.events(run)
 
     # The graph
@@ -276,7 +340,7 @@ class Team:
         your own, or an entry of `langgraph.json`. It uses the parent's checkpointer and thread."""
         from pointsman.teams.graph import build
 
-        return build(self.spec, self._lasting).compile(name=self.name)
+        return build(self.spec, self._sessions.lasting).compile(name=self.name)
 
     @property
     def graph(self) -> "CompiledStateGraph[TeamState, None, Border, Border]":
@@ -286,13 +350,7 @@ class Team:
     # Opening and closing
 
     async def __aenter__(self) -> Self:
-        if self._engine is not None:
-            raise Misconfigured(
-                f"Team {self.name!r} is open already.", hint="One `async with team:` at a time."
-            )
-        async with AsyncExitStack() as stack:
-            self._engine = await stack.enter_async_context(self._session())
-            self._stack = stack.pop_all()
+        await self._sessions.open()
         return self
 
     async def __aexit__(
@@ -301,64 +359,17 @@ class Team:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        stack, self._stack, self._engine = self._stack, None, None
-        if stack is not None:
-            await stack.aclose()
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close what the exported graph opened. Safe to call twice."""
-        services, self._services = self._services, None
-        if services is not None:
-            await services.aclose()
+        """Close what is open, the exported graph's too. Safe to call twice."""
+        await self._sessions.close()
 
-    async def _lasting(self) -> Services:
-        """Services for a graph that others invoke: opened at first use, closed by `aclose`."""
-        if self._engine is not None:
-            return self._engine.services
-        if self._services is None:
-            made = await asyncio.to_thread(self._new_services)  # reads prompt files
-            self._services = self._services or made
-        return self._services
-
-    @asynccontextmanager
-    async def _opened(self) -> AsyncGenerator[Services]:
-        """The open session's services, or some for this call."""
-        if self._engine is not None:
-            yield self._engine.services
-            return
-        services = await asyncio.to_thread(self._new_services)
-        try:
-            yield services
-        finally:
-            await services.aclose()
-
-    @asynccontextmanager
-    async def _session(self) -> AsyncGenerator["LocalEngine"]:
-        """The open session's engine, or one for this call; a new one first recovers what a crash
-        left decided and not resumed."""
-        if self._engine is not None:
-            yield self._engine
-            return
-        from pointsman.teams.checkpoint import open_saver
-        from pointsman.teams.graph import build
-        from pointsman.teams.local import LocalEngine
-
-        async with self._opened() as services:
-
-            async def same() -> Services:
-                return services
-
-            async with open_saver(services.home / "checkpoints.db") as saver:
-                graph = build(self.spec, same).compile(checkpointer=saver, name=self.name)
-                engine = LocalEngine(services, graph)
-                await engine.recover()
-                yield engine
-
-    def _new_services(self) -> Services:
-        return open_services(
-            self.spec, Settings.read(), on_ticket=self._on_ticket, transports=self._transports
-        )
+    def apart(self) -> "Team":
+        """The same team with nothing open: for another event loop or thread."""
+        other = copy(self)
+        other._sessions = self._sessions.apart()  # noqa: SLF001 (its own class)
+        return other
 
     def _row(
         self, text: str, thread: str | None, tenant: str, message_id: str | None, priority: int,
@@ -368,24 +379,3 @@ class Team:
             self.spec, text, thread=thread, tenant=tenant, message_id=message_id,
             priority=priority, deadline=deadline, budget=budget, attachments=attachments,
         )  # fmt: skip
-
-    async def _known(self, services: Services, run: str) -> RunRow:
-        row = await services.store.find_run(run)
-        if row is None or row.team != self.name:
-            raise NotFound(
-                f"Team {self.name!r} has no run {run!r} in {services.home}.",
-                hint="Check the id and POINTSMAN_HOME.",
-            )
-        return row
-
-    async def _result(self, services: Services, run: str) -> Result:
-        row = await self._known(services, run)
-        if row.result is None:
-            events = await services.store.events(run)
-            status = "cancelled" if row.state == "cancelled" else "failed"
-            return summarise(
-                row, events, status=status, seconds=row.seconds, error="Interrupted",
-                answer="The run was interrupted. Resume it.",
-            )  # fmt: skip
-        pending = await services.store.tickets(self.name, status="pending", run=run)
-        return row.result.model_copy(update={"tickets": pending, "seconds": row.seconds})

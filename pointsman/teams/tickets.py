@@ -3,14 +3,13 @@
 Stored as they stand here: never moved or renamed without a migration.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, TypeAdapter
 
-from pointsman.errors import InvalidDecision
 from pointsman.nodes.digest import JsonObject, digest
-from pointsman.nodes.message import Frozen
+from pointsman.nodes.message import Change, Frozen, Provenance
+from pointsman.nodes.tool import Effect, Stakes
 
 TicketStatus = Literal[
     "pending",
@@ -24,8 +23,14 @@ TicketStatus = Literal[
     "expired",
     "cancelled",
 ]
-DECIDED: frozenset[TicketStatus] = frozenset({"approved", "rejected", "answered"})
-"""Decided, and the run has not acted on it yet."""
+DECIDED: tuple[TicketStatus, ...] = ("approved", "rejected", "answered", "expired")
+"""Decided, by a person, the policy or the clock. `settled` says whether the run acted on it."""
+
+Kind = Literal["action", "admit", "release", "ambiguous", "compensate"]
+"""What waits. `action`: a tool call. `admit`, `release`: a text that a guard holds on its way in or
+out. `ambiguous`: a write of which nobody knows whether it happened: approve to do it now, reject to
+leave it, respond with its result when it did happen. `compensate`: undoing a write that was done in
+a run that failed or was cancelled."""
 
 
 class _Decision(Frozen):
@@ -38,6 +43,9 @@ class Approve(_Decision):
     """Do exactly what the ticket shows."""
 
     type: Literal["approve"] = "approve"
+    digest: str = ""
+    """Digest of what the reviewer saw. Refused when the ticket shows something else by now: an edit
+    by another reviewer came between. Empty: not compared."""
 
 
 class Edit(_Decision):
@@ -68,6 +76,15 @@ class Escalate(_Decision):
 
 
 Decision = Annotated[Approve | Edit | Reject | Respond | Escalate, Field(discriminator="type")]
+DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+
+
+class Vote(Frozen):
+    """One person's approval of what the digest stands for."""
+
+    by: str
+    at: AwareDatetime
+    digest: str
 
 
 class Ticket(Frozen):
@@ -78,23 +95,53 @@ class Ticket(Frozen):
     run: str
     thread: str
     tenant: str = "default"
-    kind: Literal["action", "admit", "release"] = "action"
-    """`action`: a tool call; `admit` / `release`: a text that a guard holds on its way in / out."""
+    kind: Kind = "action"
     specialist: str
     tool: str
+    effect: Effect = "write"
+    stakes: Stakes = "low"
     call_id: str = ""
     args: JsonObject
     digest: str
+    args_schema: JsonObject = Field(default_factory=dict)
+    """JSON Schema of the arguments when the ticket was frozen; empty where no tool takes them."""
     policy_rule: str
     policy_version: str
     reason: str
     preview: str = ""
+    changes: tuple[Change, ...] = ()
+    """What the action would change, where the tool's preview says so in parts."""
+    provenance: tuple[Provenance, ...] = ()
+    """Where each sensitive argument comes from."""
+    about: str = ""
+    """The ticket whose effect this one is about: ambiguous and compensate."""
+    attempt: int = 0
+    """Which attempt at the effect it asks about: ambiguous."""
     usd: float | None = 0.0
-    """What the run had cost when the ticket was frozen."""
+    """What the run had cost when the ticket was frozen; None where a price is unknown."""
     created: AwareDatetime
-    expires: AwareDatetime | None = None
     status: TicketStatus = "pending"
+
+    # Who decides, and until when.
+    approvals: int = 1
+    """How many different people must approve."""
+    votes: tuple[Vote, ...] = ()
+    """Approvals so far of what would run now."""
+    reviewers: tuple[str, ...] = ()
+    """People and groups who may decide; empty: anybody."""
+    escalate_to: tuple[str, ...] = ()
+    """Who is asked next when the time is up."""
+    expires: AwareDatetime | None = None
+    expires_after: float | None = None
+    """Seconds that each reviewer has."""
+    remind_after: float | None = None
+    """Seconds between reminders."""
+    remind: AwareDatetime | None = None
+    """When the next reminder is due."""
+
+    # What was decided.
     assigned: str = ""
+    """The reviewer it was passed to last."""
     decision: str = ""
     by: str = ""
     decided: AwareDatetime | None = None
@@ -105,6 +152,10 @@ class Ticket(Frozen):
     """Digest of what may run. Execute compares it with what it is about to run."""
     response: str = ""
     """The person's answer, after Respond."""
+    grant: str = ""
+    """The grant that approved it."""
+    settled: AwareDatetime | None = None
+    """When the run acted on the decision."""
     outcome: str = ""
     """The tool's result or the error, once it ran."""
 
@@ -113,38 +164,15 @@ class Ticket(Frozen):
         """The arguments that may run: the edited ones where there are any."""
         return self.args if self.approved_args is None else self.approved_args
 
-    def decided_by(
-        self, decision: Decision, at: datetime, args: JsonObject | None = None
-    ) -> "Ticket":
-        """This ticket after a decision. `args` are an edit's arguments, validated and complete.
+    @property
+    def shows(self) -> str:
+        """Digest of what would run if it were approved now."""
+        return self.digest if self.approved_args is None else action_digest(self.tool, self.runs)
 
-        Raises InvalidDecision for an edit without them.
-        """
-        common: dict[str, object] = {
-            "decision": decision.type,
-            "by": decision.by,
-            "decision_reason": decision.reason,
-            "decided": at,
-        }
-        match decision:
-            case Approve():
-                change = {"status": "approved", "approved_digest": self.digest}
-            case Edit():
-                if args is None:
-                    raise InvalidDecision(f"The edit of ticket {self.id} has no arguments.")
-                change = {
-                    "status": "approved",
-                    "approved_args": args,
-                    "approved_digest": action_digest(self.tool, args),
-                }
-            case Reject():
-                change = {"status": "rejected"}
-            case Respond():
-                change = {"status": "answered", "response": decision.text}
-            case Escalate():
-                change = {"assigned": decision.to}
-                common = {}
-        return self.model_copy(update={**common, **change})
+    @property
+    def open(self) -> bool:
+        """Whether it waits for a person."""
+        return self.status == "pending"
 
 
 def action_digest(tool: str, args: JsonObject) -> str:

@@ -8,13 +8,25 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pointsman.errors import NotFound, TicketClosed
+from pointsman.errors import Conflict, InvalidDecision, NotFound, TicketClosed
 from pointsman.nodes.event import Recorded, Routed, RunEnded
 from pointsman.nodes.gateway.transport import ModelReply, Usage
 from pointsman.nodes.message import Answer, Attachment, Message, Request, ToolCall
+from pointsman.teams.approvals.audit import faults
+from pointsman.teams.approvals.grant import Grant, grant_from
+from pointsman.teams.approvals.lifecycle import decision_move, run_move
 from pointsman.teams.result import Result
 from pointsman.teams.store.protocol import RunRow, Store
-from pointsman.teams.tickets import Approve, Edit, Escalate, Reject, Respond, Ticket, action_digest
+from pointsman.teams.tickets import (
+    Approve,
+    Decision,
+    Edit,
+    Escalate,
+    Reject,
+    Respond,
+    Ticket,
+    action_digest,
+)
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -71,6 +83,18 @@ def a_ticket(
         created=NOW,
     )
     return made.model_copy(update=change)
+
+
+async def claim(store: Store, ticket: str, decision: Decision, at: datetime = NOW) -> Ticket:
+    """A person's decision, as every view records it; an edit is laid over what the ticket shows."""
+    laid = lambda shown, edit: {**shown.runs, **edit.args}  # noqa: E731
+    return await store.amend(ticket, decision_move(decision, at, {}, laid))
+
+
+def a_grant(ticket: Ticket | None = None, **bounds: object) -> Grant:
+    """A grant for the ticket's refund: a day long, once, up to 20 dollars."""
+    given = {"by": "ana", "at": NOW, "until": NOW + timedelta(days=1), "at_most": {"usd": 20}}
+    return grant_from(ticket or a_ticket("t0"), **(given | bounds))  # pyright: ignore[reportArgumentType]
 
 
 def a_result(run: str = "r1", *, specialist: str = "billing", status: str = "done") -> Result:
@@ -162,7 +186,7 @@ class StoreContract:
         for run in ("r1", "r2", "r3"):
             await store.move_run(run, "waiting", frm=("running",))
         for run in ("r1", "r3", "r4"):
-            await store.claim(f"t-{run}", Approve(by="ana"), NOW, None)
+            await claim(store, f"t-{run}", Approve(by="ana"))
         assert await store.decided_runs("shop") == ("r1",)
         assert await store.decided_runs("other") == ()
 
@@ -214,7 +238,7 @@ class StoreContract:
         """Each filter holds, the order is that of freezing, and the limit bounds it."""
         await store.freeze([a_ticket("tb"), a_ticket("ta", run="r2")])
         await store.freeze([a_ticket("tc"), a_ticket("td", team="other")])
-        await store.claim("tc", Reject(by="ana"), NOW, None)
+        await claim(store, "tc", Reject(by="ana"))
         assert [t.id for t in await store.tickets("shop")] == ["tb", "ta", "tc"]
         assert [t.id for t in await store.tickets("shop", status="pending")] == ["tb", "ta"]
         assert [t.id for t in await store.tickets("shop", run="r2")] == ["ta"]
@@ -223,7 +247,7 @@ class StoreContract:
     async def test_approval_pins_the_digest_of_what_was_shown(self, store: Store) -> None:
         """What may run is what the reviewer saw."""
         await store.freeze([a_ticket()])
-        claimed = await store.claim("t1", Approve(by="ana", reason="ok"), NOW, None)
+        claimed = await claim(store, "t1", Approve(by="ana", reason="ok"))
         assert claimed.status == "approved"
         assert claimed.approved_digest == a_ticket().digest
         assert (claimed.by, claimed.decided, claimed.decision_reason) == ("ana", NOW, "ok")
@@ -233,7 +257,7 @@ class StoreContract:
         """The shown arguments stay on record; the edited ones are what runs."""
         await store.freeze([a_ticket()])
         args = {"invoice": "INV-1", "usd": 4.0}
-        claimed = await store.claim("t1", Edit(by="ana", args={"usd": 4}), NOW, args)
+        claimed = await claim(store, "t1", Edit(by="ana", args={"usd": 4.0}))
         assert claimed.args == a_ticket().args
         assert claimed.runs == args
         assert claimed.approved_digest == action_digest("refund", args)
@@ -241,22 +265,22 @@ class StoreContract:
     async def test_respond_keeps_the_persons_text(self, store: Store) -> None:
         """A person's own answer is on the ticket."""
         await store.freeze([a_ticket()])
-        claimed = await store.claim("t1", Respond(by="ana", text="Call us."), NOW, None)
+        claimed = await claim(store, "t1", Respond(by="ana", text="Call us."))
         assert (claimed.status, claimed.response) == ("answered", "Call us.")
 
     async def test_escalation_keeps_the_ticket_open_for_somebody_else(self, store: Store) -> None:
         """Passing on decides nothing: the next reviewer still can."""
         await store.freeze([a_ticket()])
-        passed = await store.claim("t1", Escalate(by="ana", to="bob"), NOW, None)
+        passed = await claim(store, "t1", Escalate(by="ana", to="bob"))
         assert (passed.status, passed.assigned, passed.by) == ("pending", "bob", "")
-        assert (await store.claim("t1", Approve(by="bob"), NOW, None)).by == "bob"
+        assert (await claim(store, "t1", Approve(by="bob"))).by == "bob"
 
     async def test_the_second_decision_is_told_who_was_first(self, store: Store) -> None:
         """The loser learns the winner's name and decision, and changes nothing."""
         await store.freeze([a_ticket()])
-        await store.claim("t1", Reject(by="ana", reason="no"), NOW, None)
+        await claim(store, "t1", Reject(by="ana", reason="no"))
         with pytest.raises(TicketClosed, match="reject by ana"):
-            await store.claim("t1", Approve(by="bob"), NOW, None)
+            await claim(store, "t1", Approve(by="bob"))
         found = await store.find_ticket("t1")
         assert found is not None
         assert (found.status, found.by) == ("rejected", "ana")
@@ -264,7 +288,7 @@ class StoreContract:
     async def test_a_claim_on_nothing_is_not_found(self, store: Store) -> None:
         """An unknown id says so."""
         with pytest.raises(NotFound, match="'t9'"):
-            await store.claim("t9", Approve(by="ana"), NOW, None)
+            await claim(store, "t9", Approve(by="ana"))
 
     async def test_an_expired_ticket_cannot_be_claimed(self, store: Store) -> None:
         """A late decision is refused, to the second."""
@@ -272,14 +296,14 @@ class StoreContract:
             [a_ticket(expires=NOW + timedelta(seconds=1)), a_ticket("t2", expires=NOW)]
         )
         with pytest.raises(TicketClosed, match="expired"):
-            await store.claim("t2", Approve(by="ana"), NOW, None)
-        assert (await store.claim("t1", Approve(by="ana"), NOW, None)).status == "approved"
+            await claim(store, "t2", Approve(by="ana"))
+        assert (await claim(store, "t1", Approve(by="ana"))).status == "approved"
 
     async def test_of_many_claims_at_once_one_wins(self, store: Store) -> None:
         """Twenty decisions at the same time: one is recorded, nineteen are told so."""
         await store.freeze([a_ticket()])
         got = await asyncio.gather(
-            *(store.claim("t1", Approve(by=f"p{n}"), NOW, None) for n in range(20)),
+            *(claim(store, "t1", Approve(by=f"p{n}")) for n in range(20)),
             return_exceptions=True,
         )
         winners = [g for g in got if isinstance(g, Ticket)]
@@ -287,35 +311,165 @@ class StoreContract:
         assert sum(isinstance(g, TicketClosed) for g in got) == 19
         assert await store.find_ticket("t1") == winners[0]
 
-    async def test_a_ticket_is_settled_only_from_where_it_may(self, store: Store) -> None:
-        """settle_ticket is a compare-and-set; the loser changes nothing."""
+    async def test_a_move_that_the_table_forbids_changes_nothing(self, store: Store) -> None:
+        """Executed only after an approval, and only once."""
         await store.freeze([a_ticket()])
-        assert not await store.settle_ticket("t1", "executed", frm=("approved",), outcome="x")
-        await store.claim("t1", Approve(by="ana"), NOW, None)
-        assert await store.settle_ticket("t1", "executed", frm=("approved",), outcome="refunded")
-        assert not await store.settle_ticket("t1", "failed", frm=("approved",), outcome="y")
-        assert not await store.settle_ticket("t9", "failed", frm=("approved",), outcome="y")
+        done = run_move("execute", "executed", NOW, outcome="refunded")
+        with pytest.raises(TicketClosed):
+            await store.amend("t1", done)
+        await claim(store, "t1", Approve(by="ana"))
+        assert (await store.amend("t1", done)).outcome == "refunded"
+        with pytest.raises(TicketClosed):
+            await store.amend("t1", run_move("execute", "failed", NOW, outcome="y"))
+        with pytest.raises(NotFound):
+            await store.amend("t9", done)
         found = await store.find_ticket("t1")
         assert found is not None
         assert (found.status, found.outcome, found.by) == ("executed", "refunded", "ana")
+
+    async def test_a_move_that_raises_changes_nothing(self, store: Store) -> None:
+        """Neither the ticket nor the audit log."""
+        await store.freeze([a_ticket(reviewers=("bo",))])
+        with pytest.raises(InvalidDecision):
+            await claim(store, "t1", Approve(by="ana"))
+        assert await store.find_ticket("t1") == a_ticket(reviewers=("bo",))
+        assert len(await store.audit()) == 1
+
+    async def test_due_tickets_are_the_open_ones_whose_time_is_up(self, store: Store) -> None:
+        """By expiry or reminder, the longest due first; decided ones are never due."""
+        soon, later = NOW + timedelta(seconds=5), NOW + timedelta(seconds=60)
+        await store.freeze(
+            [
+                a_ticket("ta", expires=later),
+                a_ticket("tb", expires=later, remind=soon),
+                a_ticket("tc", expires=NOW),
+                a_ticket("td"),
+                a_ticket("te", expires=soon, team="other"),
+                a_ticket("tf", expires=NOW),
+            ]
+        )
+        await store.amend("tf", run_move("cancel", "cancelled", NOW))
+        assert [t.id for t in await store.due_tickets("shop", soon)] == ["tc", "tb"]
+        assert [t.id for t in await store.due_tickets("shop", later, limit=2)] == ["tc", "tb"]
+        assert len(await store.due_tickets("shop", later)) == 3
+
+    async def test_a_decided_offer_of_an_ended_run_is_found(self, store: Store) -> None:
+        """Recovery sees it until somebody has acted on it, in a nested run too."""
+        await store.add_run(a_run(nested=True))
+        await store.move_run("r1", "cancelled", frm=("running",))
+        await store.freeze([a_ticket(kind="compensate")])
+        assert await store.decided_runs("shop") == ()
+        await claim(store, "t1", Reject(by="ana"))
+        assert await store.decided_runs("shop") == ("r1",)
+        await store.amend("t1", run_move("settle", "rejected", NOW))
+        assert await store.decided_runs("shop") == ()
+
+    # Grants
+
+    async def test_a_grant_approves_what_it_covers_and_is_used_up(self, store: Store) -> None:
+        """A covered ticket is born approved, by the grant, and the use is counted and audited; the
+        next one, and one it does not cover, ask."""
+        await store.add_grant(a_grant())
+        await store.add_grant(a_grant())
+        first, dear = await store.freeze(
+            [a_ticket("t1"), a_ticket("t2", args={"invoice": "INV-1", "usd": 21.0})]
+        )
+        (again,) = await store.freeze([a_ticket("t1")])
+        (third,) = await store.freeze([a_ticket("t3")])
+        (grant,) = await store.grants("shop")
+        assert (first.status, first.by, first.grant) == ("approved", f"grant:{grant.id}", grant.id)
+        assert first.approved_digest == first.digest
+        assert again == first
+        assert (dear.status, third.status, grant.uses) == ("pending", "pending", 1)
+        actions = [(r.entry.action, r.entry.ticket) for r in await store.audit()]
+        assert actions == [
+            ("grant", "t0"), ("open", "t1"), ("use", "t1"), ("open", "t2"), ("open", "t3"),
+        ]  # fmt: skip
+
+    async def test_a_grant_is_used_as_often_as_it_says_by_many_at_once(self, store: Store) -> None:
+        """Twenty tickets frozen at the same time, seven uses: seven are approved."""
+        await store.add_grant(a_grant(times=7))
+        rows = await asyncio.gather(*(store.freeze([a_ticket(f"t{n}")]) for n in range(1, 21)))
+        assert sum(row.status == "approved" for (row,) in rows) == 7
+        (grant,) = await store.grants("shop")
+        assert (grant.uses, grant.live(NOW)) == (7, False)
+
+    async def test_a_revoked_grant_approves_nothing(self, store: Store) -> None:
+        """Once; another team's and an unknown one are not found."""
+        grant = a_grant()
+        await store.add_grant(grant)
+        for team, name in (("other", grant.id), ("shop", "g9")):
+            with pytest.raises(NotFound):
+                await store.revoke_grant(team, name, by="bo", at=NOW)
+        ended = await store.revoke_grant("shop", grant.id, by="bo", at=NOW)
+        assert (ended.revoked, ended.revoked_by) == (NOW, "bo")
+        with pytest.raises(Conflict, match="revoked by bo"):
+            await store.revoke_grant("shop", grant.id, by="lea", at=NOW)
+        (row,) = await store.freeze([a_ticket()])
+        assert row.status == "pending"
+        assert await store.grants("other") == ()
+
+    # The audit log
+
+    async def test_every_change_of_a_ticket_is_one_row_of_a_whole_chain(self, store: Store) -> None:
+        """Numbered from 1 without a gap, with who and what it led to; read in pages."""
+        await store.freeze([a_ticket(), a_ticket("t2", team="other")])
+        await claim(store, "t1", Escalate(by="ana", to="bob"))
+        await claim(store, "t1", Approve(by="bob"))
+        await store.amend("t1", run_move("execute", "executed", NOW, outcome="refunded"))
+        rows = await store.audit()
+        assert faults(rows) == []
+        assert [(r.seq, r.entry.action, r.entry.by, r.entry.status) for r in rows] == [
+            (1, "open", "run", "pending"),
+            (2, "open", "run", "pending"),
+            (3, "escalate", "ana", "pending"),
+            (4, "approve", "bob", "approved"),
+            (5, "execute", "run", "executed"),
+        ]
+        assert (rows[2].entry.to, rows[1].entry.team) == ("bob", "other")
+        assert [r.seq for r in await store.audit(after=2, limit=2)] == [3, 4]
+
+    async def test_the_audit_log_stays_whole_under_many_writers(self, store: Store) -> None:
+        """Forty decisions at once make forty rows of one chain."""
+        await store.freeze([a_ticket(f"t{n}") for n in range(40)])
+        await asyncio.gather(*(claim(store, f"t{n}", Approve(by="ana")) for n in range(40)))
+        rows = await store.audit()
+        assert len(rows) == 80
+        assert faults(rows) == []
 
     # Effects
 
     async def test_a_write_is_intended_once(self, store: Store) -> None:
         """The first intention finds nothing; every later one finds the first."""
-        assert await store.intend("k", "t1", "r1", "refund") is None
-        again = await store.intend("k", "t1", "r1", "refund")
+        assert await store.intend("k", "t1", "r1", "refund", "d1") is None
+        again = await store.intend("k", "t2", "r2", "refund", "d2")
         assert again is not None
-        assert (again.state, again.ticket, again.result) == ("intended", "t1", "")
+        assert (again.state, again.ticket, again.digest) == ("intended", "t1", "d1")
+        assert (again.result, again.attempt) == ("", 1)
 
     async def test_the_end_of_a_write_is_kept(self, store: Store) -> None:
-        """Done and failed, each with its text, are what the next look finds."""
-        for key, state in (("k1", "done"), ("k2", "failed")):
-            await store.intend(key, "t1", "r1", "refund")
+        """Done, failed and undone, each with its text, are what the next look finds."""
+        for key, state in (("k1", "done"), ("k2", "failed"), ("k3", "undone")):
+            await store.intend(key, "t1", "r1", "refund", "d")
             await store.effect_ended(key, state, f"it {state}")
-            row = await store.intend(key, "t1", "r1", "refund")
+            row = await store.intend(key, "t1", "r1", "refund", "d")
             assert row is not None
             assert (row.state, row.result) == (state, f"it {state}")
+        assert [e.key for e in await store.effects("r1")] == ["k1", "k2", "k3"]
+        assert await store.effects("r2") == ()
+
+    async def test_a_write_is_begun_again_by_one(self, store: Store) -> None:
+        """Of many at once one begins the next attempt; a done write is never begun again."""
+        await store.intend("k", "t1", "r1", "refund", "d")
+        won = await asyncio.gather(*(store.intend_again("k", 1) for _ in range(10)))
+        assert sum(won) == 1
+        row = await store.intend("k", "t1", "r1", "refund", "d")
+        assert row is not None
+        assert (row.state, row.attempt) == ("intended", 2)
+        await store.effect_ended("k", "failed", "no")
+        assert await store.intend_again("k", 2)
+        await store.effect_ended("k", "done", "yes")
+        assert not await store.intend_again("k", 3)
 
     # Journal and events
 

@@ -14,20 +14,18 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pointsman.errors import PointsmanError
 from pointsman.guardrails.policy import ApprovalPolicy, PolicyRule
-from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.teams import services
+from pointsman.teams.approvals.lifecycle import Move
 from pointsman.teams.result import Result
-from pointsman.teams.state import DECISION
 from pointsman.teams.store.protocol import EffectRow, RunState
 from pointsman.teams.store.sqlite import SqliteStore
-from pointsman.teams.tickets import Decision, Ticket, TicketStatus
+from pointsman.teams.tickets import DECISION, Ticket
 from tests.flow.shop import shop_team
 
 KILLS = (
@@ -61,9 +59,10 @@ class KillingStore(SqliteStore):
         self.answers += 1
         self._die({1: "after-first-answer", 2: "after-second-answer"}.get(self.answers, "-"))
 
-    async def freeze(self, tickets: Sequence[Ticket]) -> None:
-        await super().freeze(tickets)
+    async def freeze(self, tickets: Sequence[Ticket]) -> tuple[Ticket, ...]:
+        frozen = await super().freeze(tickets)
         self._die("after-freeze")
+        return frozen
 
     async def move_run(
         self, run: str, to: RunState, *, frm: Sequence[RunState], result: Result | None = None
@@ -72,29 +71,25 @@ class KillingStore(SqliteStore):
         self._die({"waiting": "after-waiting", "done": "after-finish"}.get(to, "-"))
         return moved
 
-    async def claim(
-        self, ticket: str, decision: Decision, at: datetime, args: JsonObject | None
-    ) -> Ticket:
-        claimed = await super().claim(ticket, decision, at, args)
-        self._die("after-claim")
-        return claimed
+    async def amend(self, ticket: str, move: Move) -> Ticket:
+        amended = await super().amend(ticket, move)
+        decided = move.step in ("approve", "edit", "reject", "respond")
+        self._die("after-claim" if decided else "after-settled")
+        return amended
 
-    async def intend(self, key: str, ticket: str, run: str, tool: str) -> EffectRow | None:
-        before = await super().intend(key, ticket, run, tool)
+    async def intend(
+        self, key: str, ticket: str, run: str, tool: str, digest: str
+    ) -> EffectRow | None:
+        before = await super().intend(key, ticket, run, tool, digest)
         self._die("after-intend")
         return before
 
-    async def effect_ended(self, key: str, state: Literal["done", "failed"], result: str) -> None:
+    async def effect_ended(
+        self, key: str, state: Literal["done", "failed", "undone"], result: str
+    ) -> None:
         self._die("before-done")
         await super().effect_ended(key, state, result)
         self._die("after-done")
-
-    async def settle_ticket(
-        self, ticket: str, to: TicketStatus, *, frm: Sequence[TicketStatus], outcome: str
-    ) -> bool:
-        settled = await super().settle_ticket(ticket, to, frm=frm, outcome=outcome)
-        self._die("after-settled")
-        return settled
 
 
 async def main(home: Path, order: dict[str, Any]) -> object:

@@ -85,20 +85,35 @@ class Shop:
             os.fsync(file.fileno())
         return line
 
-    def tools(self) -> tuple[AnyTool, ...]:
-        """A read, a high-stakes write and low-stakes writes."""
+    def look(self, line: str) -> str | None:
+        """Whether a write has happened: what a tool's reconcile asks."""
+        return line if line in self.wrote() else None
+
+    def tools(self, *, reconcile: bool = False) -> tuple[AnyTool, ...]:
+        """A read, a high-stakes write and low-stakes writes; refund and note can `reconcile`."""
 
         @tool(effect="read")
         async def lookup(invoice: str) -> str:
             """Look an invoice up."""
             return f"{invoice} is 20.00 USD"
 
-        @tool(effect="write", stakes="high", preview=lambda invoice, usd: f"{usd:.2f} on {invoice}")
+        def refunded(invoice: str, usd: float) -> str | None:
+            return self.look(f"refunded {usd:g} on {invoice}")
+
+        def noted(text: str) -> str | None:
+            return self.look(f"noted {text}")
+
+        @tool(
+            effect="write",
+            stakes="high",
+            preview=lambda invoice, usd: f"{usd:.2f} on {invoice}",
+            reconcile=refunded if reconcile else None,
+        )
         def refund(invoice: str, usd: float) -> str:
             """Refund an invoice."""
             return self.write(f"refunded {usd:g} on {invoice}")
 
-        @tool(effect="write")
+        @tool(effect="write", reconcile=noted if reconcile else None)
         async def note(text: str) -> str:
             """Write a note."""
             return self.write(f"noted {text}")

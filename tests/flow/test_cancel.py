@@ -39,12 +39,13 @@ async def test_a_decided_run_that_nobody_woke_is_cancelled_too(home: Path, shop:
     """Approved, the deciding process died, and somebody cancels: the write does not happen."""
     from datetime import UTC, datetime
 
+    from pointsman.teams.approvals.claim import claim
     from pointsman.teams.store.sqlite import SqliteStore
 
     team = shop_team(home)
     begun = await team.run("refund INV-1 5", thread="c1")
     store = SqliteStore(home / "pointsman.db")
-    await store.claim(begun.tickets[0].id, Approve(by="ana"), datetime.now(UTC), None)
+    await claim(team.spec, store, begun.tickets[0].id, Approve(by="ana"), datetime.now(UTC))
     await store.aclose()
     assert (await team.cancel(begun.run, by="bob")).status == "cancelled"
     assert (await shop_team(home).run("say", thread="c2")).status == "done"

@@ -223,12 +223,15 @@ async def test_a_failing_write_is_told(home: Path, shop: Shop) -> None:
 
 
 async def test_changed_arguments_never_run(home: Path, shop: Shop) -> None:
-    """A row changed after the approval does not fit its digest: refused, and the run ends."""
+    """A row changed behind everybody's back does not fit its digest: the approval is refused, the
+    ticket superseded, and the run goes on."""
     (ticket,) = (await waiting(shop_team(home))).tickets
     forged = ticket.model_copy(update={"args": {"invoice": "INV-1", "usd": 5000.0}})
     change(home, "UPDATE tickets SET ticket = ? WHERE id = ?", forged.model_dump_json(), ticket.id)
-    result = await decided(shop_team(home), ticket.id, Approve(by="ana"))
+    with pytest.raises(TicketClosed, match="not those that were approved"):
+        await decided(shop_team(home), ticket.id, Approve(by="ana"))
     assert shop.wrote() == []
+    result = await shop_team(home).result(ticket.run)
     assert result.status == "done"
     assert "not those that were approved" in result.answer
     (after,) = await shop_team(home).tickets(status=None)
@@ -236,7 +239,8 @@ async def test_changed_arguments_never_run(home: Path, shop: Shop) -> None:
 
 
 async def test_a_tool_that_is_gone_is_refused(home: Path, shop: Shop) -> None:
-    """A team rebuilt without the tool does not run the ticket, says so, and goes on."""
+    """A team rebuilt without the tool does not run the ticket: it is superseded, the reviewer and
+    the specialist are told why, and the run goes on."""
     (ticket,) = (await waiting(shop_team(home))).tickets
     from pointsman.nodes.specialist import Specialist
 
@@ -244,10 +248,10 @@ async def test_a_tool_that_is_gone_is_refused(home: Path, shop: Shop) -> None:
         kept = tuple(t for t in shop.tools() if t.name != "refund")
         return (Specialist("billing", handles="money", tools=kept),)
 
-    result = await decided(
-        shop_team(home, specialists=without), ticket.id, Approve(by="ana")
-    )  # fmt: skip
+    with pytest.raises(TicketClosed, match="has no tool 'refund' any more"):
+        await decided(shop_team(home, specialists=without), ticket.id, Approve(by="ana"))
     assert shop.wrote() == []
+    result = await shop_team(home).result(ticket.run)
     assert "no tool 'refund' any more" in result.answer
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pointsman.nodes.gateway.scripted import ScriptedTransport
-from pointsman.teams.tickets import Approve
+from pointsman.teams.tickets import Approve, Respond
 from tests.flow.processes import killed, order, rows
 from tests.flow.shop import Shop, shop_team
 
@@ -90,21 +90,28 @@ async def test_a_decision_that_comes_before_the_resume_is_enough(
 
 @pytest.mark.parametrize("kill", ["after-intend", "before-done"])
 async def test_killed_in_the_middle_of_a_write(home: Path, shop: Shop, kill: str) -> None:
-    """Intended and no result: nobody knows whether it happened, so it is never tried again, and
-    the run ends saying so. The two cases look alike to us."""
+    """Intended and no result: nobody knows whether it happened, so it is not tried again, and a
+    person is asked. The two cases look alike to us."""
     begun = await waiting(home)
     await killed(home, decide=begun["tickets"][0]["id"], decision=APPROVE, kill=kill)
     wrote = shop.wrote()
     assert wrote == ([] if kill == "after-intend" else ["refunded 5 on INV-1"])
     result = await shop_team(home).resume(begun["run"])
-    assert (result.status, result.error) == ("failed", "Ambiguous")
-    assert "not known whether 'refund' happened" in result.answer
-    (ticket,) = await shop_team(home).tickets(status=None)
-    assert ticket.status == "ambiguous"
+    assert result.status == "waiting"
+    (asked,) = result.tickets
+    assert (asked.kind, asked.tool, asked.about) == (
+        "ambiguous",
+        "refund",
+        begun["tickets"][0]["id"],
+    )
+    assert "was begun and no result was recorded" in asked.reason
     assert shop.wrote() == wrote
-    again = await shop_team(home).resume(begun["run"])
-    assert again.status == "failed"
-    assert shop.wrote() == wrote
+    answer = Respond(by="bo", text=wrote[0]) if wrote else Approve(by="bo")
+    done = await shop_team(home).decide(asked, answer)
+    assert getattr(done, "answer", "") == "done: refunded 5 on INV-1"
+    assert shop.wrote() == ["refunded 5 on INV-1"]
+    ticket, asked = await shop_team(home).tickets(status=None)
+    assert (ticket.status, ticket.outcome) == ("executed", "refunded 5 on INV-1")
 
 
 @pytest.mark.parametrize("kill", ["after-done", "after-settled"])

@@ -10,6 +10,7 @@ import pytest
 from pointsman.errors import RunBusy
 from pointsman.nodes.gateway.scripted import Scripted, ScriptedTransport
 from pointsman.nodes.gateway.transport import ModelRequest
+from pointsman.teams.approvals.claim import claim
 from pointsman.teams.local import LocalEngine
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Approve
@@ -30,7 +31,7 @@ async def test_a_busy_thread_is_waited_for_then_refused(home: Path) -> None:
     """RunBusy names the thread; the message is on record and runs when it is resent."""
     store = await held(home)
     async with shop_team(home) as team:
-        engine = team._engine
+        engine = team._sessions._engine
         assert isinstance(engine, LocalEngine)
         object.__setattr__(engine, "lease_wait", 0.1)
         with pytest.raises(RunBusy, match="'c1'"):
@@ -48,7 +49,9 @@ async def test_another_thread_is_not_held_up(home: Path) -> None:
     ((name,),) = rows(home, "SELECT name FROM leases")
     from datetime import UTC, datetime
 
-    await store.claim(begun.tickets[0].id, Approve(by="ana"), datetime.now(UTC), None)
+    await claim(
+        shop_team(home).spec, store, begun.tickets[0].id, Approve(by="ana"), datetime.now(UTC)
+    )
     await store.lease(name, "another process", 600.0)
     async with asyncio.timeout(20):  # the engine would wait for a lease three times as long
         assert (await shop_team(home).run("say", thread="c2")).status == "done"
@@ -63,7 +66,7 @@ async def test_a_decision_on_a_busy_thread_stands(home: Path, shop: Shop) -> Non
     ((name,),) = rows(home, "SELECT name FROM leases")
     await store.lease(name, "another process", 600.0)
     async with shop_team(home) as team:
-        object.__setattr__(team._engine, "lease_wait", 0.1)
+        object.__setattr__(team._sessions._engine, "lease_wait", 0.1)
         result = await team.decide(begun.tickets[0], Approve(by="ana"))
         assert getattr(result, "status", "") == "waiting"
         assert getattr(result, "tickets", None) == ()
@@ -85,7 +88,7 @@ async def test_a_thread_that_was_taken_over_is_left(home: Path) -> None:
         return "billing"
 
     async with shop_team(home, model=ScriptedTransport(forever)) as team:
-        object.__setattr__(team._engine, "lease_seconds", 0.3)
+        object.__setattr__(team._sessions._engine, "lease_seconds", 0.3)
         work = asyncio.create_task(team.run("say", thread="c1"))
         await asyncio.wait_for(asked.wait(), 20)
         change(home, "UPDATE leases SET owner = 'another process', expires = 9e18")
@@ -105,7 +108,7 @@ async def test_a_long_run_keeps_its_thread(home: Path) -> None:
         return script(request)
 
     async with shop_team(home, model=ScriptedTransport(slow)) as team:
-        object.__setattr__(team._engine, "lease_seconds", 0.6)
+        object.__setattr__(team._sessions._engine, "lease_seconds", 0.6)
         work = asyncio.create_task(team.run("say", thread="c1"))
         await asyncio.wait_for(asked.wait(), 20)
         ((before,),) = rows(home, "SELECT expires FROM leases")

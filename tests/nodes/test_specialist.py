@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from pointsman.errors import BadOutput
+from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.event import ToolCalled
 from pointsman.nodes.gateway.scripted import Scripted, text_reply, tool_reply
 from pointsman.nodes.message import (
@@ -22,7 +23,8 @@ from pointsman.nodes.message import (
     ToolCall,
     Turn,
 )
-from pointsman.nodes.specialist import Specialist, ToolLoop
+from pointsman.nodes.run import Run
+from pointsman.nodes.specialist import AnyTool, Free, Specialist, ToolLoop, stays_here
 from pointsman.nodes.tool import tool
 from pointsman.prompts.library import PromptLibrary
 from tests.nodes.bench import Bench, ask
@@ -54,7 +56,7 @@ def call(call_id: str, name: str, **args: object) -> ToolCall:
     return ToolCall(id=call_id, name=name, args=args)  # pyright: ignore[reportArgumentType]
 
 
-def node(prompts: Path | None = None, **change: object) -> ToolLoop:
+def node(prompts: Path | None = None, free: Free = stays_here, **change: object) -> ToolLoop:
     """A billing specialist with a read and a write."""
     given: dict[str, object] = {"tools": (lookup, refund), "hands_off_to": ("tech",), **change}
     specialist = Specialist("billing", handles="money", **given)  # pyright: ignore[reportArgumentType]
@@ -64,6 +66,7 @@ def node(prompts: Path | None = None, **change: object) -> ToolLoop:
         team="shop",
         prompt=library.get(specialist.prompt or "specialist/default"),
         repair=library.get("specialist/repair"),
+        free=free,
     )
 
 
@@ -354,3 +357,96 @@ def test_the_contract_is_what_was_declared() -> None:
     assert contract.actions == {"lookup", "refund"}
     assert contract.hands_off_to == {"tech"}
     assert (contract.input, contract.output) == (None, Verdict)
+
+
+RAN: list[str] = []
+
+
+@tool(effect="read")
+def fetch(url: str, depth: int = 1) -> str:
+    """Read a page."""
+    RAN.append(url)
+    return f"page {url}"
+
+
+@tool(effect="read", egress=True)
+def rates(currency: str) -> str:
+    """Ask the bank."""
+    RAN.append(currency)
+    return f"rate of {currency}"
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "free"),
+    [
+        ("fetch", {"url": "intranet"}, True),
+        ("fetch", {"url": "https://x.org/?leak=1"}, False),
+        ("fetch", {"url": "ana@x.org"}, False),
+        ("rates", {"currency": "usd"}, False),
+    ],
+)
+async def test_a_read_that_leaves_the_machine_is_proposed(
+    name: str, args: dict[str, object], free: bool
+) -> None:
+    """Before it runs: one that a tool declares, or with a URL or an address among its arguments."""
+    RAN.clear()
+    bench = Bench([tool_reply(call("a", name, **args)), "done"])
+    reply = await node(tools=(fetch, rates))(ask(), bench.run)
+    assert isinstance(reply.payload, Answer if free else Proposal)
+    assert bool(RAN) == free
+
+
+async def test_what_is_free_is_asked_of_the_policy_with_all_that_it_needs() -> None:
+    """Tool, frozen arguments, request, the transcript so far and the run; only for reads."""
+    seen: list[tuple[str, JsonObject, str, list[str], str]] = []
+
+    def free(
+        made: AnyTool, args: JsonObject, request: Request, turns: tuple[Turn, ...], run: Run
+    ) -> bool:
+        seen.append((made.name, args, request.text, [t.role for t in turns], run.id))
+        return args["invoice"] == "INV-1"
+
+    bench = Bench(
+        [
+            tool_reply(
+                call("a", "lookup", invoice="INV-1"),
+                call("b", "lookup", invoice="INV-2"),
+                call("c", "refund", invoice="INV-1", usd="5"),
+            )
+        ]
+    )
+    reply = await node(free=free)(ask("look"), bench.run)
+    assert isinstance(reply.payload, Proposal)
+    assert [c.id for c in reply.payload.calls] == ["b", "c"]
+    assert [t.tool_call_id for t in reply.payload.transcript if t.role == "tool"] == ["a"]
+    roles = ["user", "assistant"]
+    assert seen == [("lookup", {"invoice": i}, "look", roles, "r1") for i in ("INV-1", "INV-2")]
+
+
+async def test_a_write_is_proposed_whatever_is_free() -> None:
+    """Nothing that decides on reads can let a write run inside the loop."""
+    bench = Bench([tool_reply(call("a", "refund", invoice="INV-1", usd=5))])
+    reply = await node(free=lambda *_: True)(ask(), bench.run)
+    assert isinstance(reply.payload, Proposal)
+
+
+async def test_the_same_read_twice_is_proposed_once() -> None:
+    """In one answer, and in a later one: then it gets what became of the first."""
+    RAN.clear()
+    first, same = (
+        call("a", "fetch", url="https://x.org"),
+        call("b", "fetch", url="https://x.org", depth="1"),
+    )
+    bench = Bench([tool_reply(first, same)])
+    reply = await node(tools=(fetch,))(ask(), bench.run)
+    assert isinstance(reply.payload, Proposal)
+    assert [c.id for c in reply.payload.calls] == ["a"]
+    outcome = Outcome(call_id="a", tool="fetch", args=first.args, status="rejected", text="no")
+    came = Outcomes(
+        request=Request(text="x"), transcript=reply.payload.transcript, outcomes=(outcome,)
+    )
+    bench = Bench([tool_reply(call("c", "fetch", url="https://x.org")), "finished"])
+    reply = await node(tools=(fetch,))(ask().carrying(came), bench.run)
+    assert isinstance(reply.payload, Answer)
+    assert bench.model.requests[1].turns[-1].content == "rejected: no"
+    assert RAN == []

@@ -1,6 +1,7 @@
 """Tools: schema, declared effect, arguments, results and failures."""
 
 import asyncio
+import dataclasses
 import functools
 import json
 import threading
@@ -11,10 +12,12 @@ from enum import Enum
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 from pointsman.errors import BadOutput, Misconfigured, ToolFailed, ToolTimeout
-from pointsman.nodes.tool import Tool, tool
+from pointsman.nodes.digest import JsonObject
+from pointsman.nodes.message import Change
+from pointsman.nodes.tool import Shown, Tool, tool
 
 
 class Refund(BaseModel):
@@ -323,12 +326,159 @@ async def test_a_preview_says_what_would_change(sync: bool) -> None:
     def refund(invoice: str, usd: float) -> str:
         raise AssertionError("the tool itself must not run")
 
-    assert await refund.preview_of({"invoice": "INV-1", "usd": 5}) == "would pay 5.00 on INV-1"
+    shown = await refund.preview_of({"invoice": "INV-1", "usd": 5})
+    assert shown == ("would pay 5.00 on INV-1", ())
+
+
+PAID = Change(what="paid", before=20.0, after=15.0)
+NOTE = Change(what="note", after="refunded")
+
+
+@pytest.mark.parametrize(
+    ("shown", "changes"),
+    [(PAID, (PAID,)), ([PAID, NOTE], (PAID, NOTE)), ((NOTE,), (NOTE,)), ([], ())],
+)
+async def test_a_preview_may_be_changes(shown: Shown, changes: tuple[Change, ...]) -> None:
+    """One, several or none, each with what is there before and after."""
+
+    @tool(preview=lambda invoice: shown)
+    def refund(invoice: str) -> str:
+        raise AssertionError("the tool itself must not run")
+
+    assert await refund.preview_of({"invoice": "INV-1"}) == ("", changes)
 
 
 async def test_no_preview_is_empty() -> None:
     """A tool without a preview shows nothing."""
-    assert await bare.preview_of({"text": "x"}) == ""
+    assert await bare.preview_of({"text": "x"}) == ("", ())
+
+
+def failing(text: str) -> str:
+    """A part of a tool that does not work."""
+    raise KeyError(text)
+
+
+async def hanging(text: str) -> str:
+    """A part of a tool that does not end."""
+    await asyncio.sleep(60)
+    return text
+
+
+@pytest.mark.parametrize("part", ["preview", "idempotency_key", "reconcile", "compensate"])
+async def test_a_part_of_a_tool_that_fails_is_named(part: str) -> None:
+    """Its error says which part of which tool; one that takes too long is a time-out."""
+
+    async def use(fn: Callable[..., object], timeout: float) -> None:
+        made: Tool[..., object] = tool(timeout=timeout, **{part: fn})(bare.fn)  # pyright: ignore
+        match part:
+            case "preview":
+                await made.preview_of({"text": "x"})
+            case "idempotency_key":
+                await made.key_of({"text": "x"})
+            case "reconcile":
+                await made.found({"text": "x"})
+            case _:
+                await made.undo({"text": "x"}, "done")
+
+    named = f"{part[0].upper()}{part[1:]} of tool 'bare'"
+    with pytest.raises(ToolFailed, match=f"{named}: KeyError: 'x'") as caught:
+        await use(failing, 5)
+    assert not isinstance(caught.value, ToolTimeout)
+    with pytest.raises(ToolTimeout, match=named):
+        await use(hanging, 0.02)
+
+
+async def test_a_tools_own_key_comes_from_typed_arguments() -> None:
+    """Equal calls have equal keys, however their arguments are written; None without one."""
+
+    @tool(idempotency_key=lambda order, size: f"{order}-{size.value}")
+    def ship(order: int, size: Size = Size.SMALL) -> str:
+        return ""
+
+    assert await ship.key_of({"order": "7"}) == "7-s"
+    assert await ship.key_of({"order": 7, "size": "s"}) == "7-s"
+    assert await bare.key_of({"text": "x"}) is None
+    with pytest.raises(BadOutput, match="order"):
+        await ship.key_of({})
+
+
+async def test_what_reconcile_finds_is_the_calls_result() -> None:
+    """As text, as the tool's own result is; None says that it surely has not happened."""
+    done: dict[str, object] = {}
+
+    async def look(call: Refund) -> object:
+        return done.get(call.invoice)
+
+    @tool(reconcile=look)
+    def refund(call: Refund) -> str:
+        raise AssertionError("looking does nothing")
+
+    args: JsonObject = {"invoice": "INV-1", "usd": 5}
+    assert await refund.found(args) is None
+    done["INV-1"] = {"refunded": 5}
+    assert await refund.found(args) == '{"refunded": 5}'
+    with pytest.raises(ToolFailed, match="'bare' has no reconcile"):
+        await bare.found({"text": "x"})
+
+
+async def test_undoing_may_look_at_the_recorded_result() -> None:
+    """A parameter `result` that the tool does not have gets it; the tool's own stays its own."""
+
+    def cancel(order: int, result: str) -> str:
+        return f"cancelled {order} of {result}"
+
+    @tool(compensate=cancel)
+    def ship(order: int) -> str:
+        return ""
+
+    @tool(compensate=lambda result: f"took back {result}")
+    def report(result: str) -> str:
+        return ""
+
+    @tool(compensate=lambda call, result: f"{call.invoice} {result}")
+    def refund(call: Refund) -> str:
+        return ""
+
+    assert await ship.undo({"order": 7}, "parcel 9") == "cancelled 7 of parcel 9"
+    assert await report.undo({"result": "mine"}, "recorded") == "took back mine"
+    assert await refund.undo({"invoice": "INV-1", "usd": 1}, "done") == "INV-1 done"
+    with pytest.raises(ToolFailed, match="'bare' has no compensate"):
+        await bare.undo({"text": "x"}, "did x")
+
+
+def test_a_sink_must_be_an_argument() -> None:
+    """A misspelt sink would leave the argument unguarded."""
+    with pytest.raises(Misconfigured, match=r"'send' has no argument 'too'.*Its arguments: to"):
+
+        @tool(sinks=("too",))
+        def send(to: str) -> str:
+            return ""
+
+
+@pytest.mark.parametrize(
+    ("value", "leaves"),
+    [
+        ("https://x.org/a", True),
+        (" HTTP://x.org", True),
+        ("see ftp://x.org", True),
+        ("www.x.org/a", True),
+        ("ana@x.org", True),
+        ("10.0.0.1", True),
+        ("10.0.0.1:80/a", True),
+        ([{"deep": "s3://b/a"}], True),
+        ("INV-1042", False),
+        ("where is my order?", False),
+        ("5 @ 3.50", False),
+        ("1.2.3", False),
+        (5, False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_an_address_among_the_arguments_leaves_the_machine(value: JsonValue, leaves: bool) -> None:
+    """Wherever it stands in them; a tool may also declare it."""
+    assert bare.leaves_machine({"text": value}) == leaves
+    assert dataclasses.replace(bare, egress=True).leaves_machine({"text": value})
 
 
 async def test_context_reaches_a_sync_tool() -> None:

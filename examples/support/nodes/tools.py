@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Literal
 
 from pointsman import tool
+from pointsman.nodes.message import Change
 from pointsman.nodes.specialist import AnyTool
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -114,14 +115,16 @@ def billing_tools(shop: Shop) -> tuple[AnyTool, ...]:
         """Look up an invoice: its amount, when it was paid, what was refunded."""
         return sentences.about_invoice(shop, call.invoice)
 
-    def preview(call: RefundCall) -> str:
+    def preview(call: RefundCall) -> str | Change:
         invoice = shop.invoice(call.invoice)
         if invoice is None:
             return f"There is no invoice {call.invoice}: the refund would be refused."
         before, after = invoice.refundable, invoice.refundable - call.cents
         if after < 0:
             return f"Only {usd(before)} of {call.invoice} is left: the refund would be refused."
-        return f"{call.invoice}, paid and not refunded: {usd(before)} -> {usd(after)}"
+        return Change(
+            what=f"{call.invoice}, paid and not refunded", before=usd(before), after=usd(after)
+        )
 
     @tool(effect="write", stakes="high", preview=preview)
     def refund(call: RefundCall) -> str:

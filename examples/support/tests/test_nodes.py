@@ -70,8 +70,9 @@ def test_only_lookups_are_reads(tools: dict[str, AnyTool]) -> None:
 async def test_a_refund_happens_in_the_shop(tools: dict[str, AnyTool], shop: Shop) -> None:
     """The preview changes nothing; the tool does, and says what it did."""
     args = {"invoice": "INV-1042", "usd": 89}
-    preview = await tools["refund"].preview_of(args)
-    assert preview == "INV-1042, paid and not refunded: $178.00 -> $89.00"
+    _, (change,) = await tools["refund"].preview_of(args)
+    assert change.what == "INV-1042, paid and not refunded"
+    assert (change.before, change.after) == ("$178.00", "$89.00")
     assert shop.invoice("INV-1042").refunded == ()
     assert await tools["refund"].invoke(args) == "$89.00 of invoice INV-1042 was refunded."
     assert shop.invoice("INV-1042").refunded == (("2026-11-21", 8900),)
@@ -80,7 +81,8 @@ async def test_a_refund_happens_in_the_shop(tools: dict[str, AnyTool], shop: Sho
 async def test_a_refund_beyond_what_was_paid_fails(tools: dict[str, AnyTool], shop: Shop) -> None:
     """The tool itself refuses, whoever approved, and the reviewer's preview says so before."""
     args = {"invoice": "INV-1017", "usd": 129.01}
-    assert "would be refused" in await tools["refund"].preview_of(args)
+    text, _ = await tools["refund"].preview_of(args)
+    assert "would be refused" in text
     with pytest.raises(ToolFailed, match=r"At most \$129\.00"):
         await tools["refund"].invoke(args)
     assert shop.invoice("INV-1017").refunded == ()

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.event import Recorded
 from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.nodes.message import Message, Status
+from pointsman.teams.approvals.audit import AuditRow
+from pointsman.teams.approvals.grant import Grant
+from pointsman.teams.approvals.lifecycle import Move
 from pointsman.teams.result import Result
-from pointsman.teams.tickets import Decision, Ticket, TicketStatus
+from pointsman.teams.tickets import Ticket, TicketStatus
 
 RunState = Literal["running"] | Status
 
@@ -41,12 +43,22 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class EffectRow:
-    """A write: `intended` before the tool is called, `done` or `failed` after."""
+    """A write: `intended` before the tool is called, `done` or `failed` after, `undone` when a done
+    one was compensated."""
 
     key: str
     ticket: str
-    state: Literal["intended", "done", "failed"]
+    """The ticket it ran for first."""
+    run: str
+    tool: str
+    digest: str
+    """Digest of tool and arguments: a key that comes with another one is refused."""
+    state: Literal["intended", "done", "failed", "undone"]
     result: str = ""
+    attempt: int = 1
+    """How often it was begun. Again only after somebody knew that it had not happened."""
+    intended: float = 0.0
+    """When it was begun last, in seconds since the epoch."""
 
 
 class Store(Protocol):
@@ -74,8 +86,9 @@ class Store(Protocol):
         ...
 
     async def decided_runs(self, team: str) -> tuple[str, ...]:
-        """Waiting runs of the team's own graph with a ticket that is decided: somebody may have
-        decided and died before the run went on."""
+        """Runs with a ticket that is decided and not settled: somebody may have decided and died
+        before the run went on. Waiting runs of the team's own graph, and ended runs of any graph
+        whose compensation was decided."""
         ...
 
     async def ask_cancel(self, run: str, by: str) -> None:
@@ -95,8 +108,11 @@ class Store(Protocol):
         """Who last answered in the run's thread; empty for a new one."""
         ...
 
-    async def freeze(self, tickets: Sequence[Ticket]) -> None:
-        """Insert the tickets. One that exists stays as it is."""
+    async def freeze(self, tickets: Sequence[Ticket]) -> tuple[Ticket, ...]:
+        """Insert the tickets, and give the rows as they stand. One that exists stays as it is.
+
+        A new pending one that a live grant covers is inserted approved by it, and the grant's use
+        counted and audited, in the same transaction."""
         ...
 
     async def find_ticket(self, ticket: str) -> Ticket | None: ...
@@ -107,26 +123,53 @@ class Store(Protocol):
         """Tickets of a team, oldest first."""
         ...
 
-    async def claim(
-        self, ticket: str, decision: Decision, at: datetime, args: JsonObject | None
-    ) -> Ticket:
-        """Record the decision on a pending ticket: one atomic compare-and-set, the row is the
-        decision. Raises NotFound, and TicketClosed naming who decided when it is not pending."""
+    async def amend(self, ticket: str, move: Move) -> Ticket:
+        """Make a move on a ticket: read, change and write in one transaction with its audit row, so
+        that of two moves at once the second sees the first. The row is the decision.
+
+        Raises NotFound, TicketClosed and InvalidDecision (see `lifecycle.moved`); then nothing was
+        changed."""
         ...
 
-    async def settle_ticket(
-        self, ticket: str, to: TicketStatus, *, frm: Sequence[TicketStatus], outcome: str
-    ) -> bool:
-        """Compare-and-set of a ticket's status after the run acted on it."""
+    async def due_tickets(self, team: str, at: datetime, *, limit: int = 500) -> tuple[Ticket, ...]:
+        """Open tickets whose time is up or whose reminder is due, the longest due first."""
         ...
 
-    async def intend(self, key: str, ticket: str, run: str, tool: str) -> EffectRow | None:
+    async def add_grant(self, grant: Grant) -> None:
+        """Insert it with its audit row. Again: no change."""
+        ...
+
+    async def grants(self, team: str, *, limit: int = 500) -> tuple[Grant, ...]:
+        """Grants of a team, newest first, ended ones too."""
+        ...
+
+    async def revoke_grant(self, team: str, grant: str, *, by: str, at: datetime) -> Grant:
+        """End a grant now. Raises NotFound, and Conflict when it was revoked before."""
+        ...
+
+    async def audit(self, *, after: int = 0, limit: int = 1000) -> tuple[AuditRow, ...]:
+        """Rows of the audit log with a greater number than `after`, in their order. One log a
+        store, whatever the team. Raises StoreBroken for a row that cannot be read."""
+        ...
+
+    async def intend(
+        self, key: str, ticket: str, run: str, tool: str, digest: str
+    ) -> EffectRow | None:
         """Write the row `intended`. Gives the row that was there before, if one was; else None."""
         ...
 
+    async def intend_again(self, key: str, attempt: int) -> bool:
+        """Begin an effect that is known not to have happened once more: compare-and-set of an
+        `intended` or `failed` row from `attempt` to the next. False when another was faster."""
+        ...
+
     async def effect_ended(
-        self, key: str, state: Literal["done", "failed"], result: str
+        self, key: str, state: Literal["done", "failed", "undone"], result: str
     ) -> None: ...
+
+    async def effects(self, run: str) -> tuple[EffectRow, ...]:
+        """A run's effects, in the order in which they were begun first."""
+        ...
 
     async def journal_get(
         self, run_id: str, step: str, occurrence: int, digest: str

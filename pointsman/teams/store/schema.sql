@@ -1,4 +1,4 @@
--- Schema 1. JSON columns hold pydantic models that carry their own schema_version.
+-- Schema 2. JSON columns hold pydantic models that carry their own schema_version.
 CREATE TABLE runs (
   run TEXT PRIMARY KEY,
   team TEXT NOT NULL,
@@ -38,29 +38,51 @@ CREATE TABLE tickets (
   team TEXT NOT NULL,
   run TEXT NOT NULL,
   status TEXT NOT NULL,
+  settled INTEGER NOT NULL DEFAULT 0, -- the run has acted on it
+  due REAL,                           -- when time changes it next
   ticket TEXT NOT NULL
 ) STRICT;
 CREATE INDEX tickets_by_status ON tickets (team, status, seq);
 CREATE INDEX tickets_by_run ON tickets (run, seq);
+CREATE INDEX tickets_by_seq ON tickets (seq);
+CREATE INDEX tickets_by_due ON tickets (team, due) WHERE due IS NOT NULL;
+CREATE INDEX tickets_unsettled ON tickets (team, status) WHERE settled = 0;
 
--- Every decision as it was made, escalations included. Rows are only ever added.
-CREATE TABLE decisions (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  ticket TEXT NOT NULL,
-  decision TEXT NOT NULL,
-  at TEXT NOT NULL
+CREATE TABLE grants (
+  id TEXT PRIMARY KEY,
+  team TEXT NOT NULL,
+  tool TEXT NOT NULL,
+  live INTEGER NOT NULL,
+  created REAL NOT NULL,
+  body TEXT NOT NULL
 ) STRICT;
+CREATE INDEX grants_by_tool ON grants (team, tool, live);
+
+-- A chain of hashes; rows are only ever added.
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY,
+  entry TEXT NOT NULL,
+  prev TEXT NOT NULL,
+  hash TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is only ever added to'); END;
+CREATE TRIGGER audit_kept BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is only ever added to'); END;
 
 CREATE TABLE effects (
   key TEXT PRIMARY KEY,
   ticket TEXT NOT NULL,
   run TEXT NOT NULL,
   tool TEXT NOT NULL,
+  digest TEXT NOT NULL,
   state TEXT NOT NULL,
+  attempt INTEGER NOT NULL DEFAULT 1,
   result TEXT NOT NULL DEFAULT '',
   intended REAL NOT NULL,
   ended REAL
 ) STRICT;
+CREATE INDEX effects_by_run ON effects (run, intended);
 
 CREATE TABLE journal (
   run TEXT NOT NULL,

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from pointsman.errors import StoreBroken, StoreError, StoreFull, TicketClosed
 from pointsman.nodes.event import FellBack, Recorded
+from pointsman.teams.store.migrate import SCHEMA_VERSION
 from pointsman.teams.store.protocol import Store
-from pointsman.teams.store.sqlite import SCHEMA_VERSION, SqliteStore
+from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Approve, Ticket
-from tests.contracts.store import NOW, StoreContract, a_run, a_ticket
+from tests.contracts.store import StoreContract, a_run, a_ticket, claim
 
 ROOT = Path(__file__).parents[3]
 
@@ -74,7 +75,7 @@ async def test_two_stores_claim_one_ticket_once(tmp_path: Path) -> None:
     stores = [SqliteStore(path) for _ in range(4)]
     await stores[0].freeze([a_ticket()])
     got = await asyncio.gather(
-        *(s.claim("t1", Approve(by=f"p{n}"), NOW, None) for n in range(4) for s in stores),
+        *(claim(s, "t1", Approve(by=f"p{n}")) for n in range(4) for s in stores),
         return_exceptions=True,
     )
     assert sum(isinstance(g, Ticket) for g in got) == 1
@@ -88,6 +89,7 @@ import asyncio, sys
 from pathlib import Path
 from datetime import UTC, datetime
 from pointsman.errors import TicketClosed
+from pointsman.teams.approvals.lifecycle import decision_move
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Approve
 
@@ -98,7 +100,9 @@ async def main():
     sys.stdin.readline()
     for n in range(8):
         try:
-            await store.claim(f"t{n}", Approve(by=sys.argv[2]), datetime.now(UTC), None)
+            approve = Approve(by=sys.argv[2])
+            move = decision_move(approve, datetime.now(UTC), {}, lambda t, e: e.args)
+            await store.amend(f"t{n}", move)
             print("won", n, flush=True)
         except TicketClosed:
             pass
@@ -290,3 +294,15 @@ class _Limited(SqliteStore):
 def _big_event(n: int) -> Recorded:
     event = FellBack(specialist="billing", error="BadOutput", message="x" * 2_000)
     return Recorded(run="r1", seq=n, at=float(n), event=event)
+
+
+async def test_the_audit_log_cannot_be_changed_by_its_own_connection(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    """Not by mistake either: changing and deleting rows is refused."""
+    await store.freeze([a_ticket()])
+    for sql in ("UPDATE audit SET prev = 'x'", "DELETE FROM audit"):
+        db = sqlite3.connect(tmp_path / "home" / "pointsman.db")
+        with pytest.raises(sqlite3.IntegrityError, match="only ever added to"):
+            db.execute(sql)
+        db.close()

@@ -1,0 +1,137 @@
+"""Opening and closing what a team works with: for one call, or for a while."""
+
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
+# LangGraph ships partial types.
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pointsman.errors import Misconfigured, PointsmanError
+from pointsman.nodes.gateway.transports import Transports
+from pointsman.teams.services import Notify, Services, open_services
+from pointsman.teams.settings import Settings
+from pointsman.teams.spec import TeamSpec
+
+if TYPE_CHECKING:
+    from pointsman.teams.local import LocalEngine
+
+log = logging.getLogger("pointsman.teams")
+
+SWEEP_SECONDS = 15.0
+"""How often a team that is kept open looks what time has decided."""
+
+
+@dataclass
+class Sessions:
+    """Gives services and engines of one team. Opened with `open`, every call shares them."""
+
+    spec: TeamSpec
+    on_ticket: Notify | None = None
+    transports: Transports | None = None
+    clock: Callable[[], float] = time.time
+    sweep_seconds: float = SWEEP_SECONDS
+    _engine: "LocalEngine | None" = field(default=None, init=False)
+    _stack: AsyncExitStack | None = field(default=None, init=False)
+    _exported: Services | None = field(default=None, init=False)
+
+    def apart(self) -> "Sessions":
+        """Sessions of the same team that share nothing open with these: for another event loop."""
+        return Sessions(self.spec, self.on_ticket, self.transports, self.clock, self.sweep_seconds)
+
+    async def open(self) -> None:
+        """Keep an engine open until `close`. Raises Misconfigured when one is."""
+        if self._engine is not None:
+            raise Misconfigured(
+                f"Team {self.spec.name!r} is open already.",
+                hint="One `async with team:` at a time.",
+            )
+        async with AsyncExitStack() as stack:
+            engine = await stack.enter_async_context(self.engine())
+            await stack.enter_async_context(_sweeping(engine, self.sweep_seconds))
+            self._engine = engine
+            self._stack = stack.pop_all()
+
+    async def close(self) -> None:
+        """Close what `open` and `lasting` opened. Safe to call twice."""
+        stack, self._stack, self._engine = self._stack, None, None
+        if stack is not None:
+            await stack.aclose()
+        services, self._exported = self._exported, None
+        if services is not None:
+            await services.aclose()
+
+    async def lasting(self) -> Services:
+        """Services for a graph that others invoke: opened at first use."""
+        if self._engine is not None:
+            return self._engine.services
+        if self._exported is None:
+            made = await asyncio.to_thread(self._new_services)  # reads prompt files
+            self._exported = self._exported or made
+        return self._exported
+
+    @asynccontextmanager
+    async def services(self) -> AsyncGenerator[Services]:
+        """The open engine's services, or some for this block."""
+        if self._engine is not None:
+            yield self._engine.services
+            return
+        services = await asyncio.to_thread(self._new_services)
+        try:
+            yield services
+        finally:
+            await services.aclose()
+
+    @asynccontextmanager
+    async def engine(self, *, recover: bool = True) -> AsyncGenerator["LocalEngine"]:
+        """The open engine, or one for this block; a new one first applies what time decided, and
+        recovers what a crash left decided and not resumed."""
+        if self._engine is not None:
+            yield self._engine
+            return
+        from pointsman.teams.checkpoint import open_saver
+        from pointsman.teams.graph import build
+        from pointsman.teams.local import LocalEngine
+
+        async with self.services() as services:
+
+            async def same() -> Services:
+                return services
+
+            async with open_saver(services.home / "checkpoints.db") as saver:
+                graph = build(self.spec, same).compile(checkpointer=saver, name=self.spec.name)
+                engine = LocalEngine(services, graph)
+                if recover:
+                    await engine.recover()
+                yield engine
+
+    def _new_services(self) -> Services:
+        return open_services(
+            self.spec, Settings.read(), on_ticket=self.on_ticket, transports=self.transports,
+            clock=self.clock,
+        )  # fmt: skip
+
+
+@asynccontextmanager
+async def _sweeping(engine: "LocalEngine", seconds: float) -> AsyncGenerator[None]:
+    """Reminders, expiries and escalations happen in time while the block runs."""
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await engine.recover()
+            except PointsmanError as error:
+                log.warning("looking what time decided failed: %s", error)
+
+    task = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,66 @@
+"""From an older schema of the store to the present one, in one transaction."""
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+
+from pointsman.errors import StoreBroken
+from pointsman.teams.approvals.audit import AuditEntry
+from pointsman.teams.store.auditrows import append
+from pointsman.teams.tickets import DECISION, Ticket
+
+SCHEMA_VERSION = 2
+
+
+def migrate(db: sqlite3.Connection, version: int, path: Path) -> None:
+    """Bring an older store up to date. Raises StoreBroken for one that a newer pointsman wrote."""
+    if version != 1:
+        raise StoreBroken(
+            f"The store {path} has schema {version}, and this pointsman knows only"
+            f" {SCHEMA_VERSION} and older ones.",
+            hint="Use the version of pointsman that wrote it, or another POINTSMAN_HOME.",
+        )
+    script(db, "to_2.sql")
+    _decisions_into_audit(db)
+    db.execute("DROP TABLE decisions")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _decisions_into_audit(db: sqlite3.Connection) -> None:
+    """Schema 1 kept decisions in a table of their own, without a chain."""
+    rows = db.execute(
+        "SELECT t.ticket, d.decision, d.at FROM decisions d JOIN tickets t ON t.id = d.ticket"
+        " ORDER BY d.seq"
+    ).fetchall()
+    for body, text, at in rows:
+        ticket = Ticket.model_validate_json(body)
+        decision = DECISION.validate_json(text)
+        entry = AuditEntry(
+            at=datetime.fromisoformat(at),
+            team=ticket.team,
+            run=ticket.run,
+            ticket=ticket.id,
+            action=decision.type,
+            by=decision.by,
+            tool=ticket.tool,
+            digest=ticket.shows,
+        )
+        append(db, entry)
+
+
+def script(db: sqlite3.Connection, name: str) -> None:
+    """Run one of the package's SQL files inside the present transaction."""
+    for statement in _statements((files("pointsman.teams.store") / name).read_text("utf-8")):
+        db.execute(statement)
+
+
+def _statements(script: str) -> Iterable[str]:
+    """Split at the ends of statements: executescript() would commit the transaction around it."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,82 @@
+"""Four processes with many threads decide the same tickets with different answers."""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pointsman.teams.approvals.audit import faults
+from tests.flow.shop import Shop, shop_team
+
+ROOT = Path(__file__).parents[2]
+PROCESSES = 4
+TICKETS = 200
+A_RUN = 10
+
+
+async def opened(home: Path) -> None:
+    """200 open tickets, ten a run."""
+    async with shop_team(home) as team:
+        for n in range(TICKETS // A_RUN):
+            program = " + ".join(f"refund INV-{n * A_RUN + k} 5" for k in range(A_RUN))
+            assert (await team.run(program, thread=f"c{n}")).status == "waiting"
+
+
+async def deciding(home: Path, process: int, threads: int, each: int) -> dict[str, list[str]]:
+    """What one process won."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.flow.deciders",
+        str(home), str(process), str(threads), str(each),
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        out, err = await child.communicate()
+    except asyncio.CancelledError:
+        child.kill()
+        raise
+    assert child.returncode == 0, err.decode()[-2000:]
+    return json.loads(out)
+
+
+async def fought(home: Path, shop: Shop, *, threads: int, each: int) -> None:
+    """Every promise, after the fight."""
+    await opened(home)
+    parts = await asyncio.gather(
+        *(deciding(home, process, threads, each) for process in range(PROCESSES))
+    )
+    won = Counter(ticket for part in parts for ticket in part)
+    assert max(won.values()) == 1
+    assert len(won) == TICKETS
+    assert all(part for part in parts), "one process decided nothing: there was no contention"
+    team = shop_team(home)
+    await team.sweep()
+    said = {ticket: said for part in parts for ticket, said in part.items()}
+    tickets = await team.tickets(status=None, limit=1000)
+    assert {t.id: [t.decision, t.by] for t in tickets} == said
+    executed = [t for t in tickets if t.status == "executed"]
+    assert {t.status for t in tickets} == {"executed", "rejected"}
+    assert all((t.decision == "approve") == (t.status == "executed") for t in tickets)
+    lines = sorted(f"refunded 5 on {t.runs['invoice']}" for t in executed)
+    assert sorted(shop.wrote()) == lines
+    rows = await team.audit(limit=10_000)
+    assert faults(rows) == []
+    decisions = Counter(r.entry.ticket for r in rows if r.entry.action in ("approve", "reject"))
+    assert set(decisions.values()) == {1}
+    assert len(decisions) == TICKETS
+    assert {r.state for r in await team.runs()} == {"done"}
+
+
+async def test_each_ticket_is_decided_once(home: Path, shop: Shop) -> None:
+    """Eight threads a process, each at a third of the tickets: one decision each, and an execution
+    or a rejection, never both."""
+    await fought(home, shop, threads=8, each=TICKETS // 3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_each_ticket_is_decided_once_by_hundreds(home: Path, shop: Shop) -> None:
+    """Fifty threads a process, each at every ticket."""
+    await fought(home, shop, threads=50, each=TICKETS)

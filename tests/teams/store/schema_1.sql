@@ -1,0 +1,87 @@
+-- Schema 1. JSON columns hold pydantic models that carry their own schema_version.
+CREATE TABLE runs (
+  run TEXT PRIMARY KEY,
+  team TEXT NOT NULL,
+  thread TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  request TEXT NOT NULL,
+  state TEXT NOT NULL,
+  root_thread TEXT NOT NULL,
+  nested INTEGER NOT NULL,
+  seconds_left REAL,
+  budget_usd REAL,
+  budget_calls INTEGER,
+  seconds REAL NOT NULL DEFAULT 0,
+  cancelled_by TEXT NOT NULL DEFAULT '',
+  specialist TEXT NOT NULL DEFAULT '',
+  result TEXT,
+  created REAL NOT NULL
+) STRICT;
+CREATE INDEX runs_by_state ON runs (team, state, created);
+CREATE INDEX runs_by_thread ON runs (team, tenant, thread, created);
+
+CREATE TABLE log (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  team TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  thread TEXT NOT NULL,
+  run TEXT NOT NULL,
+  message_id TEXT NOT NULL,
+  message TEXT NOT NULL,
+  UNIQUE (run, message_id)
+) STRICT;
+CREATE INDEX log_by_thread ON log (team, tenant, thread, seq);
+
+CREATE TABLE tickets (
+  id TEXT PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  team TEXT NOT NULL,
+  run TEXT NOT NULL,
+  status TEXT NOT NULL,
+  ticket TEXT NOT NULL
+) STRICT;
+CREATE INDEX tickets_by_status ON tickets (team, status, seq);
+CREATE INDEX tickets_by_run ON tickets (run, seq);
+
+-- Every decision as it was made, escalations included. Rows are only ever added.
+CREATE TABLE decisions (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  ticket TEXT NOT NULL,
+  decision TEXT NOT NULL,
+  at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE effects (
+  key TEXT PRIMARY KEY,
+  ticket TEXT NOT NULL,
+  run TEXT NOT NULL,
+  tool TEXT NOT NULL,
+  state TEXT NOT NULL,
+  result TEXT NOT NULL DEFAULT '',
+  intended REAL NOT NULL,
+  ended REAL
+) STRICT;
+
+CREATE TABLE journal (
+  run TEXT NOT NULL,
+  step TEXT NOT NULL,
+  occurrence INTEGER NOT NULL,
+  digest TEXT NOT NULL,
+  reply TEXT NOT NULL,
+  PRIMARY KEY (run, step, occurrence, digest)
+) STRICT;
+
+CREATE TABLE events (
+  run TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  at REAL NOT NULL,
+  event TEXT NOT NULL,
+  PRIMARY KEY (run, seq)
+) STRICT;
+
+CREATE TABLE leases (
+  name TEXT PRIMARY KEY,
+  owner TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  expires REAL NOT NULL
+) STRICT;
