@@ -6,7 +6,7 @@ show only against a head that was exported before. Rows hold digests in place of
 and results: erasing a person's data leaves the chain valid.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, cast
@@ -84,30 +84,57 @@ class Fault:
     what: str
 
 
+class Check:
+    """Looks at rows one after another, in their stored order, and finds every place at which they
+    do not form one chain. Keeps no row, so the log may be of any length."""
+
+    def __init__(self, head: Head | None = None) -> None:
+        """`head`: an end of the log that was exported before; the rows must reach it."""
+        self._head = head
+        self._at_head = GENESIS if head is not None and head.seq == 0 else ""
+        self.last = Head(seq=0, hash=GENESIS)
+        self.rows = 0
+        self._found: list[Fault] = []
+
+    def see(self, row: AuditRow) -> None:
+        """The next row."""
+        last = self.last
+        if row.seq > last.seq + 1:
+            gap = f"row {last.seq + 1}" + ("" if row.seq == last.seq + 2 else f" to {row.seq - 1}")
+            self._found.append(Fault(last.seq + 1, f"{gap} missing"))
+        elif row.seq <= last.seq:
+            self._found.append(Fault(row.seq, f"row {row.seq} stands after row {last.seq}"))
+        elif row.prev != last.hash:
+            what = f"row {row.seq} does not follow from row {last.seq}"
+            self._found.append(Fault(row.seq, what))
+        if _hash(row.seq, row.entry, row.prev) != row.hash:
+            self._found.append(Fault(row.seq, f"row {row.seq} was changed"))
+        self.last = Head(seq=row.seq, hash=row.hash)
+        self.rows += 1
+        if self._head is not None and row.seq == self._head.seq:
+            self._at_head = row.hash
+
+    def faults(self) -> list[Fault]:
+        """What was found, now that there are no more rows. Empty: the log is whole."""
+        head, last = self._head, self.last
+        if head is None:
+            return self._found
+        if last.seq < head.seq:
+            what = f"rows {last.seq + 1} to {head.seq} were cut off the end"
+            return [*self._found, Fault(last.seq + 1, what)]
+        if self._at_head != head.hash:
+            what = f"row {head.seq} is not the one that was exported"
+            return [*self._found, Fault(head.seq, what)]
+        return self._found
+
+
 def faults(rows: Iterable[AuditRow], head: Head | None = None) -> list[Fault]:
     """Every place at which the rows, in their stored order, do not form one chain that reaches an
     exported head. Empty: the log is whole."""
-    found: list[Fault] = []
-    last = Head(seq=0, hash=GENESIS)
-    at_head = GENESIS if head is not None and head.seq == 0 else ""
+    check = Check(head)
     for row in rows:
-        if row.seq > last.seq + 1:
-            gap = f"row {last.seq + 1}" + ("" if row.seq == last.seq + 2 else f" to {row.seq - 1}")
-            found.append(Fault(last.seq + 1, f"{gap} missing"))
-        elif row.seq <= last.seq:
-            found.append(Fault(row.seq, f"row {row.seq} stands after row {last.seq}"))
-        elif row.prev != last.hash:
-            found.append(Fault(row.seq, f"row {row.seq} does not follow from row {last.seq}"))
-        if _hash(row.seq, row.entry, row.prev) != row.hash:
-            found.append(Fault(row.seq, f"row {row.seq} was changed"))
-        last = Head(seq=row.seq, hash=row.hash)
-        if head is not None and row.seq == head.seq:
-            at_head = row.hash
-    if head is not None and last.seq < head.seq:
-        found.append(Fault(last.seq + 1, f"rows {last.seq + 1} to {head.seq} were cut off the end"))
-    elif head is not None and at_head != head.hash:
-        found.append(Fault(head.seq, f"row {head.seq} is not the one that was exported"))
-    return found
+        check.see(row)
+    return check.faults()
 
 
 def opened(ticket: Ticket) -> AuditEntry:
@@ -162,8 +189,3 @@ def _entry(ticket: Ticket, action: Action, by: str, at: datetime, text: str) -> 
         policy=f"{ticket.policy_rule}@{ticket.policy_version}" if action == "open" else "",
         text_digest=digest(text) if text else "",
     )
-
-
-def head_of(rows: Sequence[AuditRow]) -> Head:
-    """The end of these rows."""
-    return Head(seq=rows[-1].seq, hash=rows[-1].hash) if rows else Head(seq=0, hash=GENESIS)

@@ -14,6 +14,7 @@ from pointsman.views.cli.project import Project
 
 _RUNS = "pointsman.views.cli.runs"
 _DECISIONS = "pointsman.views.cli.decisions"
+_GRANTS = "pointsman.views.cli.grants"
 _TEAM = "pointsman.views.cli.inspection"
 _COMMANDS = {
     "new": ("pointsman.views.cli.new", "new", "Start a project: a working team with its tests."),
@@ -27,6 +28,10 @@ _COMMANDS = {
     "reject": (_DECISIONS, "reject", "Reject a ticket, with a reason."),
     "respond": (_DECISIONS, "respond", "Answer yourself instead of the action."),
     "escalate": (_DECISIONS, "escalate", "Pass a ticket to another reviewer."),
+    "grant": (_GRANTS, "grant", "Approve in advance what a ticket asks for."),
+    "grants": (_GRANTS, "grants", "List the grants."),
+    "revoke": (_GRANTS, "revoke", "End a grant."),
+    "audit": ("pointsman.views.cli.audit", "audit", "Verify and export the log of decisions."),
     "show": (_TEAM, "show", "Show what happened in a run, step by step."),
     "check": (_TEAM, "check", "Check the team: who may do what, who follows whom, faults."),
     "graph": (_TEAM, "graph", "Draw the team: Mermaid, SVG or PNG."),

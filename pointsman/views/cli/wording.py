@@ -14,6 +14,7 @@ from pointsman.nodes.event import (
     RunStarted,
     TicketDecided,
     TicketOpened,
+    TicketReminded,
     ToolCalled,
 )
 from pointsman.nodes.message import Source, Status
@@ -88,6 +89,9 @@ def line_of(event: Event) -> Line:
             return Line("ticket", text, "note")
         case TicketDecided():
             return Line("decision", f"{short(event.ticket)} {event.decision} by {event.by}", "note")
+        case TicketReminded():
+            text = f"{short(event.ticket)} waits for {seconds(event.waited)}"
+            return Line("reminder", text, "note")
         case FellBack():
             text = f"{event.specialist} answers by rules: {event.error}, {one_line(event.message)}"
             return Line("fallback", text, "warn")
