@@ -6,7 +6,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 
-.PHONY: help demo test test-long check format lock clean
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
+
+.PHONY: help demo test test-long check format lock clean browser
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,10 +18,10 @@ demo: $(READY) ## Run the example team over its messages, with the embedded mode
 	@cd examples/support && ../../$(BIN)/python -m nodes.shop reset
 	@$(BIN)/pointsman --project examples/support run --file examples/support/messages.jsonl --fresh
 
-test: $(READY) ## Run all tests
+test: $(READY) browser ## Run all tests
 	@$(BIN)/python -m pytest -m "not slow"
 
-test-long: $(READY) ## Run the tests in full: every kill point, every example of the properties
+test-long: $(READY) browser ## Run the tests in full: every kill point, every example of the properties
 	@$(BIN)/python -m pytest
 
 check: $(READY) ## Format, lint, types, import contract
@@ -33,8 +36,14 @@ format: $(READY) ## Format and mend what can be mended
 
 lock: ## Resolve the packages anew (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv, which is not on PATH: pipx install uv"; exit 1; }
-	uv pip compile pyproject.toml --extra embedded --extra otel --group dev --generate-hashes \
+	uv pip compile pyproject.toml --extra embedded --extra notebook --extra otel --group dev --generate-hashes \
 	  --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements.lock
+
+browser:
+	@if [ -n "$${POINTSMAN_CHROMIUM:-}" ] || command -v $(BROWSERS) >/dev/null; then exit 0; fi; \
+	command -v apt-get >/dev/null || { echo "The tests need Chromium: install it, or set POINTSMAN_CHROMIUM to a browser's path."; exit 1; }; \
+	echo "Installing Debian's chromium for the tests: about three minutes, once."; \
+	$(APT) -qq update && $(APT) -qq install -y chromium >/dev/null || { echo "Chromium could not be installed: install it yourself, or set POINTSMAN_CHROMIUM."; exit 1; }
 
 clean: ## Remove what the other targets made
 	rm -rf .venv .pointsman .import_linter_cache examples/*/.pointsman .ruff_cache .hypothesis

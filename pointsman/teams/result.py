@@ -2,8 +2,20 @@
 
 from pydantic import Field, JsonValue
 
+from pointsman.nodes.event import Recorded
 from pointsman.nodes.message import Frozen, Source, Status
 from pointsman.teams.tickets import Ticket
+
+
+class Timeline(tuple[Recorded, ...]):
+    """A run's events, oldest first. In a notebook, its timeline."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from pointsman.views.notebook.display import timeline_html
+
+        return timeline_html(self)
 
 
 class Result(Frozen):
@@ -40,3 +52,8 @@ class Result(Frozen):
     saved_seconds: float = 0.0
     error: str = ""
     """Class of the error that ended the run, as in `pointsman.errors`."""
+
+    def _repr_html_(self) -> str:
+        from pointsman.views.notebook.display import result_html
+
+        return result_html(self)

@@ -31,7 +31,7 @@ from pointsman.teams.approvals.grant import Grant, grant_from
 from pointsman.teams.approvals.lifecycle import permit
 from pointsman.teams.check import Finding, findings
 from pointsman.teams.request import new_run
-from pointsman.teams.result import Result
+from pointsman.teams.result import Result, Timeline
 from pointsman.teams.services import Notify
 from pointsman.teams.sessions import Sessions
 from pointsman.teams.spec import TeamSpec, default_transitions
@@ -233,6 +233,11 @@ class Team:
         async with self._sessions.services() as services:
             return await services.store.tickets(self.name, status=status, run=run, limit=limit)
 
+    async def ticket(self, ticket: str) -> Ticket:
+        """One ticket, in whatever state. Raises NotFound."""
+        async with self._sessions.services() as services:
+            return await known_ticket(self.spec, services.store, ticket)
+
     @overload
     async def decide(self, ticket: Ticket | str, decision: Decision) -> "Result | Command[str]": ...
     @overload
@@ -327,11 +332,11 @@ class Team:
         async with self._sessions.services() as services:
             return await services.store.runs(self.name, states=states, thread=thread, limit=limit)
 
-    async def events(self, run: str) -> tuple[Recorded, ...]:
+    async def events(self, run: str) -> Timeline:
         """A run's record. Raises NotFound."""
         async with self._sessions.services() as services:
             await known_run(services, run)
-            return await services.store.events(run)
+            return Timeline(await services.store.events(run))
 
     # The graph
 
@@ -346,6 +351,11 @@ class Team:
     def graph(self) -> "CompiledStateGraph[TeamState, None, Border, Border]":
         """`compile()`, as an attribute."""
         return self.compile()
+
+    def _repr_html_(self) -> str:
+        from pointsman.views.notebook.display import team_html
+
+        return team_html(self)
 
     # Opening and closing
 

@@ -2,6 +2,9 @@
 
 import sqlite3
 
+from pydantic import ValidationError
+
+from pointsman.errors import StoreBroken
 from pointsman.teams.approvals.audit import AuditEntry, AuditRow, Head, chained
 
 
@@ -16,12 +19,28 @@ def append(db: sqlite3.Connection, entry: AuditEntry) -> None:
 
 
 def rows(db: sqlite3.Connection, after: int, limit: int) -> tuple[AuditRow, ...]:
-    """Rows with a greater number, in their order."""
+    """Rows with a greater number, in their order, up to the first that cannot be read. Raises
+    StoreBroken, with its number, when that is the very first one."""
+    # As bytes: text that is no UTF-8 is a fault of its row, not of the file.
     found = db.execute(
-        "SELECT seq, entry, prev, hash FROM audit WHERE seq > ? ORDER BY seq LIMIT ?",
+        "SELECT seq, CAST(entry AS BLOB), CAST(prev AS BLOB), CAST(hash AS BLOB) FROM audit"
+        " WHERE seq > ? ORDER BY seq LIMIT ?",
         (after, limit),
     )
-    return tuple(
-        AuditRow(seq=seq, entry=AuditEntry.model_validate_json(entry), prev=prev, hash=hash_)
-        for seq, entry, prev, hash_ in found
-    )
+    read: list[AuditRow] = []
+    for seq, entry, prev, hash_ in found:
+        try:
+            parsed = AuditEntry.model_validate_json(entry)
+        except ValidationError as error:
+            if read:
+                break
+            raise StoreBroken(
+                f"Row {seq} of the audit log cannot be read: it is no AuditEntry.",
+                hint="It was changed by hand, or written by a newer pointsman.",
+            ) from error
+        read.append(AuditRow(seq=seq, entry=parsed, prev=_text(prev), hash=_text(hash_)))
+    return tuple(read)
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode("utf-8", "replace")

@@ -1,17 +1,34 @@
 """From an older schema of the store to the present one, in one transaction."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
 from pointsman.errors import StoreBroken
+from pointsman.nodes.digest import digest
 from pointsman.teams.approvals.audit import AuditEntry
 from pointsman.teams.store.auditrows import append
-from pointsman.teams.tickets import DECISION, Ticket
+from pointsman.teams.tickets import (
+    DECISION,
+    Decision,
+    Edit,
+    Escalate,
+    Respond,
+    Ticket,
+    TicketStatus,
+)
 
 SCHEMA_VERSION = 2
+_LED_TO: Mapping[str, TicketStatus] = {
+    "approve": "approved",
+    "edit": "approved",
+    "reject": "rejected",
+    "respond": "answered",
+    "escalate": "pending",
+}
+"""What a decision made of its ticket in schema 1, where one approval was enough."""
 
 
 def migrate(db: sqlite3.Connection, version: int, path: Path) -> None:
@@ -35,19 +52,25 @@ def _decisions_into_audit(db: sqlite3.Connection) -> None:
         " ORDER BY d.seq"
     ).fetchall()
     for body, text, at in rows:
-        ticket = Ticket.model_validate_json(body)
         decision = DECISION.validate_json(text)
-        entry = AuditEntry(
-            at=datetime.fromisoformat(at),
-            team=ticket.team,
-            run=ticket.run,
-            ticket=ticket.id,
-            action=decision.type,
-            by=decision.by,
-            tool=ticket.tool,
-            digest=ticket.shows,
-        )
-        append(db, entry)
+        append(db, _entry(Ticket.model_validate_json(body), decision, at))
+
+
+def _entry(ticket: Ticket, decision: Decision, at: str) -> AuditEntry:
+    text = decision.text if isinstance(decision, Respond) else decision.reason
+    return AuditEntry(
+        at=datetime.fromisoformat(at),
+        team=ticket.team,
+        run=ticket.run,
+        ticket=ticket.id,
+        action=decision.type,
+        by=decision.by,
+        status=_LED_TO[decision.type],
+        tool=ticket.tool,
+        digest=ticket.shows if isinstance(decision, Edit) else ticket.digest,
+        to=decision.to if isinstance(decision, Escalate) else "",
+        text_digest=digest(text) if text else "",
+    )
 
 
 def script(db: sqlite3.Connection, name: str) -> None:

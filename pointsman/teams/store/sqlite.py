@@ -71,7 +71,9 @@ class SqliteStore(TicketRows, EffectRows):
         sql = (
             "SELECT DISTINCT r.run FROM tickets t JOIN runs r ON r.run = t.run WHERE t.team = ?"
             " AND t.settled = 0 AND t.status IN ('approved', 'rejected', 'answered', 'expired')"
-            " AND CASE WHEN r.state = 'waiting' THEN NOT r.nested ELSE r.state != 'running' END"
+            " AND CASE r.state WHEN 'waiting' THEN NOT r.nested WHEN 'running' THEN 0"
+            # What an ended run still asks: to undo something, or whether that has happened.
+            " ELSE json_extract(t.ticket, '$.kind') IN ('compensate', 'ambiguous') END"
         )
         rows = await self._read(lambda db: db.execute(sql, (team,)).fetchall())
         return tuple(run for (run,) in rows)

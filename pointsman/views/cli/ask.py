@@ -6,22 +6,19 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 from rich.console import Console
-from rich.panel import Panel
-from rich.table import Table
-from rich.text import Text
 
+from pointsman.errors import InvalidDecision
 from pointsman.nodes.digest import JsonObject
-from pointsman.teams.tickets import Approve, Decision, Edit, Reject, Respond, Ticket
+from pointsman.teams.tickets import Approve, Decision, Edit, Escalate, Reject, Respond, Ticket
+from pointsman.views.cli.card import card, shown
 from pointsman.views.cli.screen import plain
-from pointsman.views.cli.wording import money, short
+from pointsman.views.cli.wording import KINDS
 from pointsman.views.visible import visible
 
 Read = Callable[[str], str]
 """Shows a prompt and gives one line. Raises EOFError when the input ends."""
-
-_HELD = {"admit": "let a held message in", "release": "let a held answer out"}
 
 
 def can_ask() -> bool:
@@ -50,64 +47,34 @@ def read_line(prompt: str) -> str:
         return input(prompt)
 
 
-def card(ticket: Ticket) -> Panel:
-    """A ticket as a reviewer reads it: who asks, what for, what it changes, why it asks."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, value in facts(ticket):
-        grid.add_row(label, Text(value))
-    title = Text(f" ticket {short(ticket.id)} ", "bold cyan")
-    return Panel(grid, title=title, title_align="left", border_style="cyan", padding=(0, 1))
-
-
-def facts(ticket: Ticket) -> list[tuple[str, str]]:
-    """The lines of a ticket's card, label and value, safe to print."""
-    rows = [("who asks", ticket.specialist)]
-    rows.append(("action", _HELD.get(ticket.kind) or visible(ticket.tool)))
-    rows += [(f"  {name}", shown(value)) for name, value in ticket.runs.items()]
-    if ticket.preview:
-        rows.append(("effect", visible(ticket.preview)))
-    why = ticket.reason or "the policy asks for every call of this kind"
-    rows.append(("reason", f"{visible(why)} (rule {ticket.policy_rule})"))
-    rows.append(("cost", f"{money(ticket.usd)} so far"))
-    rows.append(("run", f"{short(ticket.run)}, thread {visible(ticket.thread)}"))
-    if ticket.assigned:
-        rows.append(("assigned", visible(ticket.assigned)))
-    if ticket.expires:
-        rows.append(("expires", ticket.expires.astimezone().strftime("%Y-%m-%d %H:%M")))
-    return rows
-
-
-def shown(value: JsonValue) -> str:
-    """An argument as JSON; plain text stands without quotes when nothing is lost by it."""
-    if isinstance(value, str) and value.strip() == value and value and value.isprintable():
-        return visible(value)
-    return visible(json.dumps(value, ensure_ascii=False))
-
-
 def ask(out: Console, ticket: Ticket, by: str, read: Read = read_line) -> Decision | None:
     """Show the ticket and ask until there is a decision. None is `later`.
 
     The end of the input means later. An empty line decides nothing: consent is always typed.
+    Raises InvalidDecision for a text that is too long.
     """
     out.print(card(ticket))
-    edits = "[e]dit, " if ticket.kind == "action" and ticket.args else ""
-    prompt = f"[a]pprove, {edits}[r]eject, answer [m]yself, [l]ater? "
+    words = KINDS[ticket.kind]
+    prompt = _prompt(ticket)
     while True:
         try:
             match read(prompt).strip().lower():
                 case "a" | "approve":
                     return Approve(by=by)
-                case "e" | "edit" if edits:
+                case "e" | "edit" if editable(ticket):
                     changed = edited(out, ticket, read)
                     if changed:
                         return Edit(by=by, args=changed)
                     plain(out, "Nothing was changed, so nothing is decided.", "dim")
                 case "r" | "reject":
-                    return Reject(by=by, reason=_needed(read, "reason: "))
-                case "m" | "myself" | "respond":
-                    return Respond(by=by, text=_needed(read, "your answer: "))
+                    reason = _needed(read, "reason: ")
+                    return fitting(lambda: Reject(by=by, reason=reason))
+                case "m" | "myself" | "respond" if words.respond:
+                    text = _needed(read, f"{words.asks_respond}: ")
+                    return fitting(lambda: Respond(by=by, text=text))
+                case "x" | "escalate":
+                    to = _needed(read, "who shall decide: ")
+                    return fitting(lambda: Escalate(by=by, to=to))
                 case "l" | "later":
                     return None
                 case _:
@@ -115,6 +82,31 @@ def ask(out: Console, ticket: Ticket, by: str, read: Read = read_line) -> Decisi
         except EOFError:
             plain(out, "")
             return None
+
+
+def _prompt(ticket: Ticket) -> str:
+    parts = ["[a]pprove"]
+    if editable(ticket):
+        parts.append("[e]dit")
+    parts.append("[r]eject")
+    if KINDS[ticket.kind].respond:
+        parts.append("answer [m]yself" if ticket.kind != "ambiguous" else "[m] it happened")
+    return ", ".join([*parts, "[x] escalate", "[l]ater? "])
+
+
+def editable(ticket: Ticket) -> bool:
+    """Whether the ticket takes an edit: its kind does, and there is something to edit."""
+    return bool(KINDS[ticket.kind].edit and ticket.args)
+
+
+def fitting(made: Callable[[], Decision]) -> Decision:
+    """The decision. Raises InvalidDecision, with what is wrong, where pydantic refuses it."""
+    try:
+        return made()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidDecision(f"The decision does not fit: {field}: {first['msg']}.") from error
 
 
 def edited(out: Console, ticket: Ticket, read: Read) -> JsonObject:
@@ -140,6 +132,14 @@ def parsed(typed: str, like: JsonValue = None) -> JsonValue:
     except ValueError:
         return typed
     return value
+
+
+def entry(value: JsonValue) -> str:
+    """A value as a person edits it: `parsed` gives it back."""
+    plain_text = isinstance(value, str) and value.strip() == value and value.isprintable()
+    if plain_text and value and not value.startswith('"'):
+        return value
+    return json.dumps(value, ensure_ascii=isinstance(value, str) and not value.isprintable())
 
 
 def _needed(read: Read, prompt: str) -> str:

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.text import Text
 
 from pointsman.nodes.event import Recorded, RunStarted
 from pointsman.teams.result import Result
 from pointsman.teams.tickets import Ticket
-from pointsman.views.cli.ask import card, facts
+from pointsman.views.cli.card import became, call, card, facts
 from pointsman.views.cli.options import program
 from pointsman.views.cli.screen import STYLES, console, plain, row, step
-from pointsman.views.cli.wording import Line, ended, line_of, money, seconds, short
+from pointsman.views.cli.wording import KINDS, Line, ended, line_of, money, seconds, short
 from pointsman.views.visible import one_line, visible
 
 
@@ -26,22 +27,25 @@ def show_tickets(tickets: Sequence[Ticket]) -> None:
         else:
             plain(out, f"ticket {ticket.id}")
             for label, value in facts(ticket):
-                plain(out, f"  {label:<10}{one_line(value)}")
+                plain(out, f"  {label:<10} {one_line(value.plain)}")
         if ticket.status != "pending":
-            plain(out, f"  {_what_became(ticket)}", "dim")
+            plain(out, f"  {became(ticket)}", "dim")
     waiting = [ticket for ticket in tickets if ticket.status == "pending"]
     if waiting:
-        first, again = short(waiting[0].id), program()
-        plain(out, f"Decide:  {again} approve {first}")
-        plain(out, f"         {again} edit {first} --set NAME=VALUE")
-        plain(out, f"         {again} reject {first} --reason TEXT")
+        _how(out, waiting[0])
 
 
-def _what_became(ticket: Ticket) -> str:
-    who = f", {ticket.decision} by {visible(ticket.by)}" if ticket.by else ""
-    when = f" on {ticket.decided.astimezone():%Y-%m-%d %H:%M}" if ticket.decided else ""
-    why = f": {one_line(ticket.decision_reason)}" if ticket.decision_reason else ""
-    return f"{ticket.status}{who}{when}{why}"
+def _how(out: Console, ticket: Ticket) -> None:
+    """The commands that decide the ticket."""
+    first, again, words = short(ticket.id), program(), KINDS[ticket.kind]
+    plain(out, f"Decide:  {again} approve {first}")
+    if words.edit:
+        name = next(iter(ticket.args), "NAME")
+        plain(out, f"         {again} edit {first} --set {visible(name)}=VALUE")
+    plain(out, f"         {again} reject {first} --reason TEXT")
+    if words.respond:
+        plain(out, f"         {again} respond {first} TEXT")
+    plain(out, f"Live:    {again} approvals --watch")
 
 
 def show_timeline(result: Result, events: Sequence[Recorded]) -> None:
@@ -73,7 +77,9 @@ def show_timeline(result: Result, events: Sequence[Recorded]) -> None:
         saved = f"{seconds(result.saved_seconds)} and {money(result.saved_usd)} by the cache"
         step(out, Line("saved", saved))
     for ticket in result.tickets:
-        step(out, Line("ticket", f"{ticket.id} ({ticket.tool or ticket.kind}) {ticket.status}"))
+        step(out, Line("ticket", f"{ticket.id} {ticket.status}: {call(ticket)}", "note"))
+        for label, value in facts(ticket):
+            step(out, Line(label.strip()[:10], one_line(value.plain)), indent=4)
 
 
 def _stamped(since: str, body: object) -> object:

@@ -1,4 +1,4 @@
-"""Events and figures in words: one short line each, the same in the progress view and in `show`."""
+"""Events, kinds of tickets and figures in words: the same in every view of the command line."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +17,8 @@ from pointsman.nodes.event import (
     TicketReminded,
     ToolCalled,
 )
-from pointsman.nodes.message import Source, Status
+from pointsman.nodes.message import Origin, Source, Status
+from pointsman.teams.tickets import Kind
 from pointsman.views.visible import one_line
 
 Tone = Literal["plain", "good", "note", "warn", "bad", "dim"]
@@ -54,6 +55,68 @@ _TIERS = {
     "handoff": "handed over",
     "person": "by a person",
     "none": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KindWords:
+    """What waits, and what each decision means for it. Empty: this kind does not take it."""
+
+    waits: str
+    approve: str
+    reject: str
+    respond: str = ""
+    edit: str = ""
+    asks_respond: str = "your answer"
+    """What the person types after respond."""
+    late: str = "it is rejected"
+    """What happens when nobody decides in time."""
+
+
+KINDS: dict[Kind, KindWords] = {
+    "action": KindWords(
+        waits="an action",
+        approve="do it as shown",
+        edit="do it with other arguments",
+        reject="do not do it; the specialist sees your reason",
+        respond="do not do it; answer yourself",
+    ),
+    "admit": KindWords(
+        waits="a guard holds this message on its way in",
+        approve="let it in",
+        reject="keep it out",
+        respond="keep it out; answer yourself",
+        late="it is kept out",
+    ),
+    "release": KindWords(
+        waits="a guard holds this answer on its way out",
+        approve="let it out",
+        edit="let it out with another text",
+        reject="hold it back",
+        respond="hold it back; answer yourself",
+        late="it is held back",
+    ),
+    "ambiguous": KindWords(
+        waits="nobody knows whether this happened",
+        approve="it did not happen: do it now",
+        reject="it did not happen: leave it",
+        respond="it happened: record this result",
+        asks_respond="its result",
+        late="it stays unknown",
+    ),
+    "compensate": KindWords(
+        waits="this was done in a run that came to nothing",
+        approve="undo it",
+        reject="leave it done",
+        late="it stays done",
+    ),
+}
+ORIGINS: dict[Origin, str] = {
+    "person": "from the person's own words",
+    "tool": "from a tool's result",
+    "document": "from a document",
+    "default": "the default",
+    "model": "made up by the model",
 }
 
 
@@ -154,6 +217,15 @@ def seconds(value: float) -> str:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def span(value: float) -> str:
+    """A wait in its largest unit: `now`, `45 s`, `12 min`, `3 h`, `2 d`. Rounded down."""
+    if value < 1:
+        return "now"
+    units = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    size, name = next((size, name) for size, name in units if value >= size)
+    return f"{int(value // size)} {name}"
 
 
 def money(value: float | None) -> str:

@@ -1,12 +1,12 @@
-"""The approvals inbox in a notebook: a table of what waits, and one awaitable to decide.
+"""The approvals inbox in a notebook: live cards where widgets run, a table elsewhere.
 
-inbox = team.inbox()
-await inbox.refresh()            # the last line of a cell shows the table
+inbox = team.inbox(by="ana")     # the last line of a cell shows the cards
 await inbox.decide("7d1f", Approve(by="ana"))
 """
 
 import json
 from html import escape
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Self
 
 from pointsman.errors import BadInput, NotFound
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pointsman.teams.result import Result
     from pointsman.teams.team import Team
+    from pointsman.views.notebook.widget import InboxWidget
 
 _COLUMNS = ("ticket", "who", "action", "arguments", "effect", "why it asks", "run")
 _STYLE = (
@@ -27,12 +28,19 @@ _STYLE = (
 )
 
 
+LOOK_SECONDS = 3.0
+"""How long a cell may wait for the first look, so that its stored output is of now."""
+
+
 class Inbox:
     """The open tickets of a team, as of the last `refresh` or `decide`."""
 
-    def __init__(self, team: "Team") -> None:
+    def __init__(self, team: "Team", *, by: str = "") -> None:
+        """`by`: the reviewer's name, which the cards begin with."""
         self._team = team
+        self._by = by
         self._tickets: tuple[Ticket, ...] | None = None
+        self._widget: InboxWidget | None = None
 
     @property
     def tickets(self) -> tuple[Ticket, ...]:
@@ -55,6 +63,29 @@ class Inbox:
         outcome = await self._team.decide(self._id(name), decision)
         await self.refresh()
         return outcome
+
+    def close(self) -> None:
+        """Take the cards off every page and stop looking."""
+        if self._widget is not None:
+            self._widget.close()
+            self._widget = None
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> dict[str, object]:
+        """Live cards, with a table and plain text for where no widgets run.
+
+        Without the extra `notebook` it is the table and the text, of the last `refresh`.
+        """
+        live: dict[str, object] = {}
+        if self._widget is None and find_spec("anywidget") is not None:
+            from pointsman.views.notebook.widget import InboxWidget
+
+            self._widget = InboxWidget(self._team, self._by)
+        if self._widget is not None:
+            self._tickets = self._widget.open_tickets(within=LOOK_SECONDS)
+            live = self._widget.bundle()
+        return {**live, "text/plain": repr(self), "text/html": self._repr_html_()}
 
     def _id(self, name: str) -> str:
         if not name:
