@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pointsman.errors import NotFound, PointsmanError
+from pointsman.errors import NotFound, PointsmanError, is_control_flow
 from pointsman.nodes.digest import JsonObject
 from pointsman.teams.team import Team
 from pointsman.teams.tickets import DECISION, Ticket
@@ -121,6 +121,8 @@ class Desk:
         except PointsmanError as error:
             told(str(error))
         except Exception as error:  # the page must hear of it, whatever it is
+            if is_control_flow(error):
+                raise
             log.exception("a decision in the inbox of team %r failed", self._team.name)
             told(f"{type(error).__name__}: {error}")
         with suppress(PointsmanError):
