@@ -32,7 +32,7 @@ from pointsman.teams.services import Services
 from pointsman.teams.store.faults import store_error
 from pointsman.teams.store.protocol import RunRow
 from pointsman.teams.summary import known_run, result_of
-from pointsman.teams.tickets import Decision, Ticket
+from pointsman.teams.tickets import DECIDED, Decision, Ticket
 
 log = logging.getLogger("pointsman.teams")
 
@@ -83,7 +83,8 @@ class LocalEngine:
         services = self.services
         there, shut = await refresh(services.spec, services.store, ticket, services.now(), decision)
         row = await known_run(services, there.run)
-        if shut:
+        unheard = row.nested and there.status in DECIDED and there.settled is None
+        if shut or unheard:
             await self._wake(row, there, graph)  # its run is told before the reviewer
         elif row.nested and graph is not None and there.kind != "compensate":
             await self._supersede_unlisted(row, there, graph)
