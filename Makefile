@@ -7,7 +7,6 @@ READY := .venv/.ready
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
-APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) apt-get
 
 .PHONY: help demo test test-long check format lock clean browser
 
@@ -39,11 +38,16 @@ lock: ## Resolve the packages anew (needs uv)
 	uv pip compile pyproject.toml --extra embedded --extra notebook --extra otel --group dev --generate-hashes \
 	  --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements.lock
 
+# One test runs a notebook in a real page. The demo needs none of this.
 browser:
 	@if [ -n "$${POINTSMAN_CHROMIUM:-}" ] || command -v $(BROWSERS) >/dev/null; then exit 0; fi; \
-	command -v apt-get >/dev/null || { echo "The tests need Chromium: install it, or set POINTSMAN_CHROMIUM to a browser's path."; exit 1; }; \
+	fail() { echo "$$1 Install Chromium, or set POINTSMAN_CHROMIUM to a browser's path." >&2; exit 1; }; \
+	command -v apt-get >/dev/null || fail "The tests need Chromium, and there is no apt-get to install it with."; \
+	if [ "$$(id -u)" = 0 ]; then as=env; else as="sudo env"; fi; \
+	command -v $${as% env} >/dev/null || fail "The tests need Chromium, and installing it takes root or sudo."; \
 	echo "Installing Debian's chromium for the tests: about three minutes, once."; \
-	$(APT) -qq update && $(APT) -qq install -y chromium >/dev/null || { echo "Chromium could not be installed: install it yourself, or set POINTSMAN_CHROMIUM."; exit 1; }
+	$$as apt-get -qq update || echo "apt-get update failed; trying with the lists that are there." >&2; \
+	$$as DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium >/dev/null || fail "apt-get could not install chromium."
 
 clean: ## Remove what the other targets made
 	rm -rf .venv .pointsman .import_linter_cache examples/*/.pointsman .ruff_cache .hypothesis

@@ -6,9 +6,9 @@ from contextlib import suppress
 from pointsman.errors import TicketClosed
 from pointsman.nodes.event import RunEnded, TicketOpened
 from pointsman.nodes.message import Status
-from pointsman.teams.approvals.followup import compensation
 from pointsman.teams.approvals.lifecycle import run_move
 from pointsman.teams.effects import Ledger
+from pointsman.teams.followup import compensation
 from pointsman.teams.services import Services
 from pointsman.teams.store.protocol import RunRow
 from pointsman.teams.summary import summarise

@@ -19,9 +19,9 @@ from pointsman.nodes.event import TicketDecided, ToolCalled
 from pointsman.nodes.message import Outcome
 from pointsman.nodes.run import Run
 from pointsman.nodes.specialist import AnyTool
-from pointsman.teams.approvals.claim import misfit
-from pointsman.teams.approvals.followup import ambiguous_ticket, now
 from pointsman.teams.approvals.lifecycle import run_move
+from pointsman.teams.claim import misfit
+from pointsman.teams.followup import ambiguous_ticket, now
 from pointsman.teams.spec import TeamSpec
 from pointsman.teams.store.protocol import EffectRow, Store
 from pointsman.teams.tickets import Ticket, TicketStatus, action_digest

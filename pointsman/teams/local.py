@@ -17,21 +17,21 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
 
-from pointsman.errors import PointsmanError, RunBusy, TicketClosed
+from pointsman.errors import PointsmanError, RunBusy, StoreBroken, TicketClosed
 from pointsman.nodes import telemetry
 from pointsman.nodes.digest import JsonObject, canonical
 from pointsman.nodes.event import RunStarted
 from pointsman.nodes.message import new_id, request_of
 from pointsman.teams import closing
-from pointsman.teams.approvals.claim import claim, refresh
 from pointsman.teams.approvals.lifecycle import run_move
-from pointsman.teams.approvals.sweep import sweep
+from pointsman.teams.claim import claim, refresh
 from pointsman.teams.graph import Border, TeamState, recursion_limit
 from pointsman.teams.result import Result
 from pointsman.teams.services import Services
 from pointsman.teams.store.faults import store_error
 from pointsman.teams.store.protocol import RunRow
 from pointsman.teams.summary import known_run, result_of
+from pointsman.teams.sweep import sweep
 from pointsman.teams.tickets import DECIDED, Decision, Ticket
 
 log = logging.getLogger("pointsman.teams")
@@ -68,9 +68,10 @@ class LocalEngine:
         row = await self.services.store.find_run(run)
         if row is None:
             return
-        while not row.nested and await self._has_work(row):
+        went_on = not row.nested
+        while went_on and await self._has_work(row):
             async with self._lease(row):
-                await self._drive_alone(row)
+                went_on = await self._drive_alone(row)
         if await closing.has_offers(self.services, run):
             async with self._lease(row):
                 await closing.compensate(self.services, row)
@@ -137,7 +138,8 @@ class LocalEngine:
             return snapshot.created_at is None or bool(snapshot.tasks)
         return await self._decided(snapshot) is not None
 
-    async def _drive_alone(self, row: RunRow) -> None:
+    async def _drive_alone(self, row: RunRow) -> bool:
+        """Invoke the graph until it can go no further now. Whether it was invoked at all."""
         store = self.services.store
         config = self._config(row)
         await self.services.recorder.begin(row.run)
@@ -148,24 +150,32 @@ class LocalEngine:
             telemetry.RUN: row.run,
             telemetry.TENANT: row.tenant,
         }
+        invoked = begun = 0
         with telemetry.span(f"invoke_workflow {row.team}", attributes) as span:
             while True:
                 snapshot = await self.graph.aget_state(config)
                 given = await self._given(row, snapshot)
                 if given is None:
                     break
+                invoked, begun = invoked + 1, begun + given.begins
+                if begun > 1:
+                    raise StoreBroken(
+                        f"Run {row.run} stands at 'running', and its graph has ended without it.",
+                        hint="Its checkpoints and its row are not of one store; cancel it.",
+                    )
                 try:
                     await self.graph.ainvoke(given.value, config, durability="sync")
                 except sqlite3.Error as error:
                     raise store_error(error, self.services.home / "checkpoints.db") from error
             now = await store.find_run(row.run)
             span.set_attribute(telemetry.STATUS, now.state if now else "")
+        return invoked > 0
 
     async def _given(self, row: RunRow, snapshot: StateSnapshot) -> "_Given | None":
         """What to invoke the graph with next; None when the run can go no further now."""
         if snapshot.created_at is None:
             self.services.recorder.emit(row.run, RunStarted(run=row.run, thread=row.thread))
-            return _Given({"messages": [_first(row)]})
+            return _Given({"messages": [_first(row)]}, begins=True)
         if snapshot.interrupts:
             decided = await self._decided(snapshot)
             if decided is None:
@@ -179,7 +189,7 @@ class LocalEngine:
         # starts: nothing is next, and the run has not ended. The same input begins it once more.
         now = await self.services.store.find_run(row.run)
         begun = now is not None and now.state == "running"
-        return _Given({"messages": [_first(row)]}) if begun else None
+        return _Given({"messages": [_first(row)]}, begins=True) if begun else None
 
     async def _decided(self, snapshot: StateSnapshot) -> tuple[str, str] | None:
         """A pending interrupt and one of its tickets that is no longer pending."""
@@ -259,6 +269,7 @@ def _first(row: RunRow) -> HumanMessage:
 @dataclass(frozen=True)
 class _Given:
     value: Border | Command[str] | None
+    begins: bool = False
 
 
 def _asked(value: object) -> Sequence[str]:

@@ -12,8 +12,8 @@ from pointsman.nodes.event import RunEnded, TicketOpened
 from pointsman.nodes.message import Escalation, Message, Outcome, Proposal
 from pointsman.nodes.run import Run
 from pointsman.teams import ending, propose
-from pointsman.teams.approvals.claim import claim
 from pointsman.teams.approvals.hitl import Wake, decided
+from pointsman.teams.claim import claim
 from pointsman.teams.effects import Ledger
 from pointsman.teams.services import Services
 from pointsman.teams.state import RunState, as_json

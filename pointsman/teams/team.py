@@ -26,10 +26,10 @@ from pointsman.nodes.run import Budget
 from pointsman.nodes.specialist import Specialist
 from pointsman.teams import closing
 from pointsman.teams.approvals.audit import AuditRow
-from pointsman.teams.approvals.claim import known_ticket
 from pointsman.teams.approvals.grant import Grant, grant_from
 from pointsman.teams.approvals.lifecycle import permit
 from pointsman.teams.check import Finding, findings
+from pointsman.teams.claim import known_ticket
 from pointsman.teams.request import new_run
 from pointsman.teams.result import Result, Timeline
 from pointsman.teams.services import Notify

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pointsman.errors import TicketClosed
-from pointsman.teams.approvals.claim import claim
+from pointsman.teams.claim import claim
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Approve, Reject
 from tests.flow.shop import shop_team

@@ -141,6 +141,29 @@ async def test_a_late_decision_finds_the_run_gone_on(home: Path, shop: Shop, clo
     assert shop.wrote() == []
 
 
+async def test_expiry_racing_a_decision(home: Path, shop: Shop, clock: Clock) -> None:
+    """At the very moment, from several sessions at once: either the decision counts and the write
+    happens, or the ticket has expired and it does not."""
+    team = shop_team(home, policy=with_terms(Terms(expires_after=60)), clock=clock)
+    tickets = [await waiting(team, f"refund INV-{n} 5", thread=f"c{n}") for n in range(8)]
+    clock.pass_(60)
+    ahead = Clock()
+    ahead.now = clock.now - 0.001
+    late = shop_team(home, policy=with_terms(Terms(expires_after=60)), clock=ahead)
+    came = await asyncio.gather(
+        *(late.decide(t, Approve(by="ana")) for t in tickets),
+        *(team.sweep() for _ in range(4)),
+        return_exceptions=True,
+    )
+    assert all(isinstance(c, Result | TicketClosed | tuple) for c in came), came
+    await team.sweep()
+    rows = await team.tickets(status=None)
+    assert {t.status for t in rows} <= {"executed", "expired"}
+    executed = sorted(f"refunded 5 on {t.runs['invoice']}" for t in rows if t.status == "executed")
+    assert sorted(shop.wrote()) == executed
+    assert {r.state for r in await team.runs()} == {"done"}
+
+
 async def test_time_asks_the_next_reviewer(home: Path, shop: Shop, clock: Clock) -> None:
     """The next one is told, has the same time, and decides; the first one may not any more."""
     told: list[Ticket] = []

@@ -39,7 +39,7 @@ async def test_a_decided_run_that_nobody_woke_is_cancelled_too(home: Path, shop:
     """Approved, the deciding process died, and somebody cancels: the write does not happen."""
     from datetime import UTC, datetime
 
-    from pointsman.teams.approvals.claim import claim
+    from pointsman.teams.claim import claim
     from pointsman.teams.store.sqlite import SqliteStore
 
     team = shop_team(home)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from pointsman.errors import StoreBroken
 from pointsman.nodes.gateway.scripted import ScriptedTransport
 from pointsman.teams.tickets import Approve, Respond
-from tests.flow.processes import killed, order, rows
+from tests.flow.processes import change, killed, order, rows
 from tests.flow.shop import Shop, shop_team
 
 APPROVE = {"type": "approve", "by": "ana"}
@@ -180,3 +181,14 @@ async def test_of_several_deciding_processes_one_wins(home: Path, shop: Shop) ->
     assert len(lost) == 2
     assert all(f"approve by {row.by}" in c["message"] for c in lost)
     assert shop.wrote() == ["refunded 5 on INV-1"]
+
+
+async def test_a_run_that_only_its_row_calls_running_says_so(home: Path) -> None:
+    """Row and checkpoints are not of one moment, as after a restored backup: the graph ends without
+    changing the row, and nothing is driven round and round."""
+    result = await order(home, run="what now", **MESSAGE)
+    change(home, "UPDATE runs SET state = 'running'")
+    stuck = "BEFORE UPDATE OF state ON runs BEGIN SELECT RAISE(IGNORE); END"
+    change(home, f"CREATE TRIGGER stuck {stuck}")
+    with pytest.raises(StoreBroken, match="its graph has ended without it"):
+        await shop_team(home).resume(result["run"])

@@ -10,7 +10,7 @@ import pytest
 from pointsman.errors import RunBusy
 from pointsman.nodes.gateway.scripted import Scripted, ScriptedTransport
 from pointsman.nodes.gateway.transport import ModelRequest
-from pointsman.teams.approvals.claim import claim
+from pointsman.teams.claim import claim
 from pointsman.teams.local import LocalEngine
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Approve

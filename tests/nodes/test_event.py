@@ -17,6 +17,7 @@ from pointsman.nodes.event import (
     RunStarted,
     TicketDecided,
     TicketOpened,
+    TicketReminded,
     ToolCalled,
 )
 
@@ -29,6 +30,7 @@ ONE_OF_EACH: list[Event] = [
     ToolCalled(tool="lookup", specialist="billing", effect="read", args_digest="d"),
     TicketOpened(ticket="t1", specialist="billing", tool="refund", reason="money"),
     TicketDecided(ticket="t1", decision="approve", by="ana"),
+    TicketReminded(ticket="t1", reviewers=("finance",), waited=60.0),
     FellBack(specialist="billing", error="BadOutput", message="nonsense"),
     RunEnded(run="r1", status="done", specialist="billing", by="model", text="Done."),
 ]

@@ -1,5 +1,6 @@
 """Commands for grants: a person approves a bounded class of actions in advance."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -31,13 +32,18 @@ class Until(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         text = str(value).strip()
-        span = re.fullmatch(r"(\d{1,6})([mhd])", text)
-        if span:
-            return datetime.now(UTC) + int(span[1]) * _UNITS[span[2]]
+        span = re.fullmatch(r"([0-9]{1,5})([mhd])", text)
         try:
-            return datetime.fromisoformat(text).astimezone(UTC)
-        except ValueError:
+            moment = (
+                datetime.now(UTC) + int(span[1]) * _UNITS[span[2]]
+                if span
+                else datetime.fromisoformat(text).astimezone(UTC)
+            )
+        except (ValueError, OverflowError):
             self.fail(f"{text!r} is neither 30m, 12h, 2d nor an ISO date.", param, ctx)
+        if moment <= datetime.now(UTC):
+            self.fail(f"{text!r} is not in the future.", param, ctx)
+        return moment
 
 
 class Bound(click.ParamType[tuple[str, float]]):
@@ -53,9 +59,12 @@ class Bound(click.ParamType[tuple[str, float]]):
             return value  # pyright: ignore[reportUnknownVariableType]
         name, _, number = str(value).partition("=")
         try:
-            return name.strip(), float(number)
+            bound = float(number)
         except ValueError:
+            bound = math.nan
+        if not name.strip() or not math.isfinite(bound):
             self.fail(f"{value!r} is not NAME=NUMBER.", param, ctx)
+        return name.strip(), bound
 
 
 @click.command()
@@ -81,29 +90,42 @@ def grant(
 ) -> int:
     """Approve in advance what TICKET asks for: this action with these arguments.
 
-    Arguments that neither --at-most nor --free names must be equal. TICKET itself stays as it is.
+    Arguments that neither --at-most nor --free names must be equal. The grant covers what is asked
+    from now on; TICKET itself waits as before: approve it too. Each use is in the audit log.
 
     \b
-    Example:
-      pointsman grant 7d1f --by ana --until 2d --times 5 --at-most usd=20
+    Examples:
+      pointsman grant 7d1f --by ana --until 2d
+      pointsman grant 7d1f --by ana --until 2026-12-01 --times 5 --at-most usd=20 --free note
     """
-    from pointsman.views.cli.record import put
+    named = [name for name, _ in at_most] + list(free)
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice:
+        raise click.UsageError(f"Argument {twice[0]!r} is given twice.")
+    from pointsman.views.cli.decisions import refusals
+    from pointsman.views.cli.record import of_grant, put
     from pointsman.views.cli.session import opened, ticket_of
+    from pointsman.views.cli.wording import short
 
-    async def work() -> "Grant":
+    async def work() -> "tuple[Grant, bool]":
         async with opened(project) as session:
             found = await ticket_of(session.team, ticket)
-            return await session.team.grant(
+            made = await session.team.grant(
                 found, by=by, until=until, times=times, at_most=dict(at_most), free=free,
                 reason=reason,
             )  # fmt: skip
+            return made, found.open
 
-    made = drive(work, kept=lambda: UNCHANGED)
+    with refusals():
+        made, waits = drive(work, kept=lambda: UNCHANGED)
     if as_json:
-        put(made.model_dump(mode="json"))
+        put(of_grant(made))
         return DONE
     _show([made])
-    click.echo(f"Ticket {made.ticket} waits as before:  {program()} approve {made.ticket[:8]}")
+    if waits:
+        click.echo(f"Ticket {made.ticket} is not decided by it. Approve it too:")
+        click.echo(f"  {program()} approve {short(made.ticket)}")
+    click.echo(f"End it:  {program()} revoke {short(made.id)}")
     return DONE
 
 
@@ -112,13 +134,14 @@ def grant(
 @as_json
 @click.pass_obj
 def grants(project: Project, everything: bool, as_json: bool) -> int:  # noqa: FBT001
-    """List the grants that can still be used.
+    """List the grants that can still be used: what they allow, by whom, until when, how often.
 
     \b
-    Example:
+    Examples:
+      pointsman grants
       pointsman grants --all --json
     """
-    from pointsman.views.cli.record import put
+    from pointsman.views.cli.record import of_grant, put
     from pointsman.views.cli.session import opened
 
     async def work() -> "tuple[Grant, ...]":
@@ -128,7 +151,7 @@ def grants(project: Project, everything: bool, as_json: bool) -> int:  # noqa: F
     now = datetime.now(UTC)
     found = [g for g in drive(work, kept=lambda: UNCHANGED) if everything or g.live(now)]
     if as_json:
-        put([g.model_dump(mode="json") for g in found])
+        put([of_grant(g) for g in found])
     elif found:
         _show(found)
     else:
@@ -139,15 +162,17 @@ def grants(project: Project, everything: bool, as_json: bool) -> int:  # noqa: F
 @click.command()
 @click.argument("grant_id", metavar="GRANT")
 @by_whom
+@as_json
 @click.pass_obj
-def revoke(project: Project, grant_id: str, by: str) -> int:
-    """End GRANT now. What it approved stays approved.
+def revoke(project: Project, grant_id: str, by: str, as_json: bool) -> int:  # noqa: FBT001
+    """End GRANT now. What it approved stays approved. GRANT is an id or the beginning of one.
 
     \b
     Example:
       pointsman revoke g1a2b3c4 --by ana
     """
     from pointsman.errors import BadInput
+    from pointsman.views.cli.record import of_grant, put
     from pointsman.views.cli.session import opened
 
     async def work() -> "Grant":
@@ -160,20 +185,29 @@ def revoke(project: Project, grant_id: str, by: str) -> int:
             return await session.team.revoke(name, by=by)
 
     ended = drive(work, kept=lambda: UNCHANGED)
+    if as_json:
+        put(of_grant(ended))
+        return DONE
     click.echo(f"Grant {ended.id} is over. It was used {ended.uses} of {ended.times} times.")
     return DONE
 
 
 def _show(found: "Sequence[Grant]") -> None:
+    from pointsman.views.cli.card import inline
+    from pointsman.views.cli.wording import short
     from pointsman.views.visible import one_line
 
     for g in found:
-        bounds = [f"{name}={one_line(str(value))}" for name, value in g.args.items()]
+        bounds = [f"{name}={inline(value)}" for name, value in g.args.items()]
         bounds += [f"{name}<={value:g}" for name, value in g.at_most.items()]
         bounds += [f"{name}=anything" for name in g.free]
         until = f"{g.until.astimezone():%Y-%m-%d %H:%M}"
         over = f", revoked by {one_line(g.revoked_by)}" if g.revoked else ""
+        tenant = f", tenant {one_line(g.tenant)}" if g.tenant != "default" else ""
+        why = f"\n  because: {one_line(g.reason)}" if g.reason else ""
+        allows = one_line(f"{g.specialist}: {g.tool}({', '.join(bounds)})")
         click.echo(
-            f"grant {g.id}  {g.specialist}: {g.tool}({', '.join(bounds)})\n"
-            f"  by {one_line(g.by)}, until {until}, used {g.uses} of {g.times}{over}"
+            f"grant {g.id}  {allows}\n"
+            f"  by {one_line(g.by)} from ticket {short(g.ticket)}, until {until},"
+            f" used {g.uses} of {g.times}{tenant}{over}{why}"
         )

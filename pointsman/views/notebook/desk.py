@@ -90,7 +90,9 @@ class Desk:
                     swept = time.monotonic()
                     await self._team.sweep()
                 await self._look()
-            except PointsmanError as error:
+            except Exception as error:  # it looks again, whatever it was
+                if is_control_flow(error):
+                    raise
                 log.warning("the inbox of team %r cannot look: %s", self._team.name, error)
             await asyncio.sleep(LOOK_SECONDS)
 

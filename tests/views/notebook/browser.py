@@ -9,19 +9,21 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Error, Page, sync_playwright
 
+# Read here, because each test begins with a clean environment.
+TOLD = os.environ.get("POINTSMAN_CHROMIUM", "")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM = os.environ.get("POINTSMAN_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), "")
 TOKEN = "e2e"
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--no-proxy-server", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
 )  # fmt: skip
 NOTIFICATIONS = '{"fetchNews":"false","checkForUpdates":false,"doNotDisturbMode":true}'
 
@@ -38,17 +40,37 @@ RUN = """(i) => { const a = window.jupyterapp, w = a.shell.currentWidget;
   a.commands.execute('notebook:run-cell'); }"""
 RAN = """(i) => { const m = window.jupyterapp.shell.currentWidget.content.model.cells.get(i);
   return m.executionCount !== null && m.executionState !== 'running'; }"""
+RAISED = """(i) => window.jupyterapp.shell.currentWidget.content.model.cells.get(i).outputs.toJSON()
+  .filter((o) => o.output_type === 'error').map((o) => `${o.ename}: ${o.evalue}`).join()"""
 CLEAR = "() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
 RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
 
 
 def chromium() -> str:
     """The browser's path; fails the test where there is none."""
-    if not CHROMIUM:
-        pytest.fail(
-            "No Chromium was found on PATH. `make test` installs one; or set POINTSMAN_CHROMIUM."
-        )
-    return CHROMIUM
+    if TOLD:
+        if not shutil.which(TOLD):
+            pytest.fail(f"POINTSMAN_CHROMIUM is {TOLD!r}, and that is no program.")
+        return TOLD
+    for name in NAMES:
+        if found := shutil.which(name):
+            return found
+    pytest.fail(
+        f"No Chromium on PATH ({', '.join(NAMES)}). `make test` installs one where apt-get is;"
+        " else install it, or set POINTSMAN_CHROMIUM to a browser's path."
+    )
+
+
+def folders(state: Path) -> dict[str, str]:
+    """Variables that keep Jupyter away from what the person who runs the tests has set up."""
+    return {
+        name: str(state / folder)
+        for name, folder in {
+            "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data",
+            "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython",
+            "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        }.items()
+    }  # fmt: skip
 
 
 @dataclass
@@ -60,9 +82,10 @@ class Notebook:
     """What the page's own code raised."""
 
     def run(self, index: int) -> None:
-        """Run one cell to its end."""
+        """Run one cell to its end, which must be a good one."""
         self.page.evaluate(RUN, index)
         self.page.wait_for_function(RAN, arg=index, timeout=60_000)
+        assert self.page.evaluate(RAISED, index) == ""
 
     def restart(self) -> None:
         """Restart the kernel, and forget what the cells showed."""
@@ -77,12 +100,7 @@ def jupyter(root: Path, state: Path) -> Iterator[int]:
     settings = state / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(NOTIFICATIONS)
-    folders = {
-        "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython",
-        "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-    }  # fmt: skip
-    environ = {**os.environ, **{name: str(state / path) for name, path in folders.items()}}
+    environ = {**os.environ, **folders(state)}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -109,12 +127,13 @@ def jupyter(root: Path, state: Path) -> Iterator[int]:
 
 def _answers(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     url = f"http://127.0.0.1:{port}/api/status?token={TOKEN}"
+    ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
     give_up = time.monotonic() + 90
     while time.monotonic() < give_up:
         if server.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with ask(url, timeout=5):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
@@ -122,11 +141,11 @@ def _answers(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 
 @contextmanager
-def opened(port: int, notebook: str, state: Path) -> Iterator[Notebook]:
+def opened(browser_path: str, port: int, notebook: str, state: Path) -> Iterator[Notebook]:
     """A notebook open in a real page; a screenshot lies in `state` when the block fails."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch_persistent_context(
-            state / "profile", executable_path=chromium(), headless=True, args=list(FLAGS),
+            state / "profile", executable_path=browser_path, headless=True, args=list(FLAGS),
             viewport={"width": 1300, "height": 1500},
         )  # fmt: skip
         try:
@@ -138,8 +157,10 @@ def opened(port: int, notebook: str, state: Path) -> Iterator[Notebook]:
             page.evaluate(READY)
             try:
                 yield shown
-            except BaseException:
-                page.screenshot(path=state / "failed.png", full_page=True)
+            except BaseException as error:
+                with suppress(Error):
+                    page.screenshot(path=state / "failed.png", full_page=True)
+                    error.add_note(f"What the page showed: {state / 'failed.png'}")
                 raise
         finally:
             browser.close()
