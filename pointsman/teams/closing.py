@@ -27,7 +27,8 @@ async def close_tickets(services: Services, row: RunRow, status: Status) -> None
     for ticket in await services.store.tickets(row.team, run=row.run):
         if ticket.kind != "compensate" and ticket.status in ("pending", "approved"):
             with suppress(TicketClosed):
-                move = run_move(step, to, services.now(), outcome=why)
+                by = row.cancelled_by or "run"
+                move = run_move(step, to, services.now(), outcome=why, by=by)
                 await services.store.amend(ticket.id, move)
 
 

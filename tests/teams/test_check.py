@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from pointsman.errors import InvalidTeam
+from pointsman.guardrails.policy import ApprovalPolicy, PolicyRule
+from pointsman.nodes.message import Terms
 from pointsman.nodes.router import Router, Rule
 from pointsman.nodes.specialist import Specialist
 from pointsman.nodes.tool import tool
@@ -40,7 +42,22 @@ def team(*specialists: Specialist, name: str = "shop", **change: object) -> Team
     return Team(name, specialists=specialists, **change)  # pyright: ignore[reportArgumentType]
 
 
+def asking(**terms: object) -> ApprovalPolicy:
+    """A policy whose rule `big` asks on these terms."""
+    return ApprovalPolicy(rules=(PolicyRule("big", "ask", terms=Terms(**terms)),))  # pyright: ignore[reportArgumentType]
+
+
 FAULTS: list[tuple[str, str, Callable[[], Team]]] = [
+    ("group-empty", "reviewers finance", lambda: team(one(), reviewers={"finance": ()})),
+    (
+        "too-few-reviewers",
+        "policy rule big",
+        lambda: team(
+            one(),
+            policy=asking(reviewers=("finance",), approvals=2),
+            reviewers={"finance": ("ana",)},
+        ),
+    ),
     ("team-empty", "shop", team),
     ("name-forbidden", "'a|b'", lambda: team(one("a|b"))),
     ("name-forbidden", "'a:b'", lambda: team(one("a:b"))),
@@ -176,3 +193,11 @@ def test_a_team_is_a_frozen_description() -> None:
     assert [s.name for s in made.spec.specialists] == ["billing"]
     assert made.spec.transitions == {"route": ("billing", "end")}
     assert made.name == "shop"
+
+
+def test_an_escalation_that_never_comes_is_doubtful() -> None:
+    """Who is asked next without a time is a warning; enough reviewers and a time are not."""
+    doubtful = team(one(), policy=asking(escalate_to=("lea",))).check()
+    assert [f.rule for f in doubtful if f.rule == "never-escalates"] == ["never-escalates"]
+    fine = asking(escalate_to=("lea",), expires_after=60.0, reviewers=("ana", "bo"), approvals=2)
+    assert "never-escalates" not in [f.rule for f in team(one(), policy=fine).check()]
