@@ -207,7 +207,14 @@ class StoreFull(StoreError):
 
 
 class StoreBroken(StoreError):
-    """A file of the store is damaged or was written by another version."""
+    """A file of the store is damaged or was written by another version.
+
+    `row` is the number of the one row it is about; 0 for the file.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", row: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.row = row
 
 
 def is_control_flow(error: BaseException) -> bool:

@@ -73,7 +73,9 @@ def chained(entry: AuditEntry, before: Head | None) -> AuditRow:
 
 
 def _hash(seq: int, entry: AuditEntry, prev: str) -> str:
-    return digest("audit", seq, prev, cast("JsonObject", entry.model_dump(mode="json")))
+    # Without the defaults, so that a field of tomorrow does not change the hashes of today.
+    said = entry.model_dump(mode="json", exclude_defaults=True)
+    return digest("audit", seq, prev, cast("JsonObject", said))
 
 
 @dataclass(frozen=True, slots=True)

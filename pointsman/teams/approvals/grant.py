@@ -1,5 +1,6 @@
 """Grants: a person pre-approves a bounded class of one action, from a ticket of it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -62,7 +63,8 @@ class Grant(Frozen):
         if ticket.kind != "action" or ticket.approvals > 1 or not self.live(at):
             return False
         written = {p.argument.split(".")[0] for p in ticket.provenance if p.origin == "document"}
-        if not written <= self.args.keys():
+        # An argument that is gone, after the tool changed, is not bound any more.
+        if not written <= self.args.keys() or not {*self.args, *self.at_most} <= ticket.args.keys():
             return False
         return all(self._allows(name, ticket) for name in ticket.args)
 
@@ -100,14 +102,18 @@ def grant_from(
         problem = "only an action that one person may approve can be granted"
     elif strange:
         problem = f"{ticket.tool!r} has no argument {strange[0]!r}"
+    elif until.tzinfo is None:
+        problem = "its end must have a time zone"
     elif not at < until <= at + LONGEST:
         problem = f"it must end within {LONGEST.days} days from now"
     elif not 1 <= times <= MOST_USES:
         problem = f"it must be for 1 to {MOST_USES:,} times"
     elif ticket.args.keys() == set(free):
         problem = "it must bind at least one argument"
-    for name in limits:
+    for name, most in limits.items():
         value = ticket.args.get(name)
+        if not problem and not 0 <= most < math.inf:
+            problem = f"the bound of argument {name!r} must be a finite number, 0 or more"
         if not problem and (isinstance(value, bool) or not isinstance(value, int | float)):
             problem = f"argument {name!r} is no number that a bound could hold for"
     if problem:

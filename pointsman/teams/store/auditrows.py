@@ -37,6 +37,7 @@ def rows(db: sqlite3.Connection, after: int, limit: int) -> tuple[AuditRow, ...]
             raise StoreBroken(
                 f"Row {seq} of the audit log cannot be read: it is no AuditEntry.",
                 hint="It was changed by hand, or written by a newer pointsman.",
+                row=seq,
             ) from error
         read.append(AuditRow(seq=seq, entry=parsed, prev=_text(prev), hash=_text(hash_)))
     return tuple(read)

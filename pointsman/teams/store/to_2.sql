@@ -1,8 +1,6 @@
 -- What schema 1 lacked.
 ALTER TABLE tickets ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE tickets ADD COLUMN due REAL;
-UPDATE tickets SET settled = 1 WHERE status NOT IN ('pending', 'approved')
-  AND run IN (SELECT run FROM runs WHERE state NOT IN ('waiting', 'running'));
 CREATE INDEX tickets_by_seq ON tickets (seq);
 CREATE INDEX tickets_by_due ON tickets (team, due) WHERE due IS NOT NULL;
 CREATE INDEX tickets_unsettled ON tickets (team, status) WHERE settled = 0;

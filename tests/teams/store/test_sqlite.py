@@ -294,15 +294,3 @@ class _Limited(SqliteStore):
 def _big_event(n: int) -> Recorded:
     event = FellBack(specialist="billing", error="BadOutput", message="x" * 2_000)
     return Recorded(run="r1", seq=n, at=float(n), event=event)
-
-
-async def test_the_audit_log_cannot_be_changed_by_its_own_connection(
-    store: SqliteStore, tmp_path: Path
-) -> None:
-    """Not by mistake either: changing and deleting rows is refused."""
-    await store.freeze([a_ticket()])
-    for sql in ("UPDATE audit SET prev = 'x'", "DELETE FROM audit"):
-        db = sqlite3.connect(tmp_path / "home" / "pointsman.db")
-        with pytest.raises(sqlite3.IntegrityError, match="only ever added to"):
-            db.execute(sql)
-        db.close()

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pointsman.teams.approvals.audit import AuditEntry
+from pointsman.teams.store.auditrows import append
+from tests.contracts.store import NOW
 from tests.views.conftest import Shop
 
 
@@ -22,6 +25,7 @@ def tamper(shop: Shop, *statements: str) -> None:
     with sqlite3.connect(path) as db:
         db.execute("DROP TRIGGER audit_unchanged")
         db.execute("DROP TRIGGER audit_kept")
+        db.execute("DROP TRIGGER audit_next")
         for statement in statements:
             db.execute(statement)
     db.close()
@@ -82,12 +86,102 @@ def test_rows_cut_off_show_against_a_head(logged: Shop) -> None:
     )
 
 
-def test_a_file_that_is_no_log_says_so(logged: Shop) -> None:
-    """One sentence that names file and line."""
-    (logged.folder / "bad.jsonl").write_text('{"seq": 1}\n')
+def test_an_exchanged_end_shows_against_a_head(logged: Shop) -> None:
+    """A whole chain that is not the one that was exported: its head's row says so."""
+    assert logged.invoke("audit", "head", "--out", "head.json").code == 0
+    (path,) = logged.folder.rglob("pointsman.db")
+    path.unlink()
+    assert logged.invoke("reject", a_ticket(logged), "--reason", "other").code == 0
+    assert logged.invoke("audit", "verify").code == 0
+    done = logged.invoke("audit", "verify", "--head", "head.json")
+    assert (done.code, done.err.splitlines()[0]) == (
+        1, "row 3: row 3 is not the one that was exported",
+    )  # fmt: skip
+
+
+def test_every_fault_of_a_log_is_printed(logged: Shop) -> None:
+    """Three at once, two of them rows that cannot be read, one of these behind a gap in the
+    numbers: each is named with its row, as text and as JSON."""
+    tamper(
+        logged,
+        "UPDATE audit SET entry = CAST(x'fffe' AS TEXT) WHERE seq = 1",
+        "UPDATE audit SET entry = replace(entry, 'reject', 'approve') WHERE seq = 2",
+        "INSERT INTO audit SELECT 900, '{}', prev, hash FROM audit WHERE seq = 3",
+    )
+    done = logged.invoke("audit", "verify")
+    assert done.code == 1
+    assert done.err.splitlines()[:3] == [
+        "row 1: Row 1 of the audit log cannot be read: it is no AuditEntry.",
+        "row 2: row 2 was changed",
+        "row 900: Row 900 of the audit log cannot be read: it is no AuditEntry.",
+    ]
+    assert "3 faults in 2 rows" in done.err
+    found = json.loads(logged.invoke("audit", "verify", "--json").out)
+    assert [f["row"] for f in found["faults"]] == [1, 2, 900]
+
+
+def test_a_row_below_the_first_is_seen(logged: Shop) -> None:
+    """Numbers begin at 1: a row that was slipped in before is a fault, not overlooked."""
+    tamper(logged, "INSERT INTO audit SELECT -7, entry, prev, hash FROM audit WHERE seq = 1")
+    done = logged.invoke("audit", "verify")
+    assert done.code == 1
+    assert "row -7: " in done.err
+
+
+def test_a_tampered_log_is_exported_as_far_as_it_can_be_read(logged: Shop) -> None:
+    """Evidence is not held back by one bad row; exit 1 says that it is not all of it. A head of
+    such a log is written with a warning."""
+    tamper(logged, "UPDATE audit SET entry = 'gone' WHERE seq = 2")
+    done = logged.invoke("audit", "export")
+    assert [json.loads(line)["seq"] for line in done.out.splitlines()] == [1, 3]
+    assert (done.code, done.err) == (
+        1, "Left out: Row 2 of the audit log cannot be read: it is no AuditEntry.\n",
+    )  # fmt: skip
+    end = logged.invoke("audit", "head")
+    assert (end.code, json.loads(end.out)["seq"]) == (1, 3)
+    assert "`pointsman audit verify` says where" in end.err
+
+
+def test_a_changed_export_says_where(logged: Shop) -> None:
+    """Lines taken out, exchanged or garbled in an exported file."""
+    lines = logged.invoke("audit", "export").out.splitlines()
+    for said, changed in (
+        ("row 2: row 2 missing", [lines[0], lines[2]]),
+        ("row 1: row 1 stands after row 2", [lines[1], lines[0], lines[2]]),
+        ("row 2: audit.jsonl, line 2 is no AuditRow", [lines[0], lines[1][:-9], lines[2]]),
+    ):
+        (logged.folder / "audit.jsonl").write_text("\n".join(changed) + "\n")
+        done = logged.invoke("audit", "verify", "--file", "audit.jsonl")
+        assert done.code == 1
+        assert said in done.err
+
+
+@pytest.mark.parametrize("content", [b'{"seq": 1}\n', b"\xff\xfe\n"])
+def test_a_file_that_is_no_log_says_so(logged: Shop, content: bytes) -> None:
+    """One sentence that names file and line; the same of a head that is none."""
+    (logged.folder / "bad.jsonl").write_bytes(content)
     done = logged.invoke("audit", "verify", "--file", "bad.jsonl")
     assert done.code == 1
     assert "bad.jsonl, line 1 is no AuditRow" in done.err
+    done = logged.invoke("audit", "verify", "--head", "bad.jsonl")
+    assert done.code == 1
+    assert "bad.jsonl is no Head" in done.err
+
+
+def test_a_log_of_several_pages_is_read_whole(logged: Shop) -> None:
+    """Every row once and in order; a fault on a later page is found."""
+    (path,) = logged.folder.rglob("pointsman.db")
+    with sqlite3.connect(path) as db:
+        for n in range(2_497):
+            append(db, AuditEntry(at=NOW, team="shop", action="remind", by="clock", ticket=f"t{n}"))
+    db.close()
+    lines = logged.invoke("audit", "export").out.splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == list(range(1, 2_501))
+    assert logged.invoke("audit", "verify").out == (
+        "The audit log is whole: 2,500 rows in one chain.\n"
+    )
+    tamper(logged, "DELETE FROM audit WHERE seq BETWEEN 2000 AND 2002")
+    assert "row 2000: row 2000 to 2002 missing" in logged.invoke("audit", "verify").err
 
 
 def test_a_grant_saves_the_next_question(shop: Shop) -> None:
@@ -120,21 +214,20 @@ def test_a_grant_saves_the_next_question(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "code", "says"),
+    ("flags", "says"),
     [
-        (("--until", "soon"), 2, "neither 30m, 12h, 2d nor an ISO date"),
-        (("--until", "2d", "--at-most", "usd"), 2, "is not NAME=NUMBER"),
-        (("--until", "2d", "--at-most", "eur=5"), 1, "no argument 'eur'"),
-        (("--until", "200d"), 1, "must end within 90 days"),
-        ((), 2, "--until"),
+        (("--until", "soon"), "neither 30m, 12h, 2d nor an ISO date"),
+        (("--until", "2d", "--at-most", "usd"), "is not NAME=NUMBER"),
+        (("--until", "2d", "--at-most", "usd=inf"), "is not NAME=NUMBER"),
+        (("--until", "2d", "--at-most", "eur=5"), "no argument 'eur'"),
+        (("--until", "200d"), "must end within 90 days"),
+        ((), "--until"),
     ],
 )
-def test_a_grant_without_bounds_is_refused(
-    shop: Shop, flags: tuple[str, ...], code: int, says: str
-) -> None:
-    """Wrong usage exits 2, a class that is not bounded 1; both say what is wrong."""
+def test_a_grant_without_bounds_is_refused(shop: Shop, flags: tuple[str, ...], says: str) -> None:
+    """Wrong usage and a class that is not bounded exit 2 and say what is wrong."""
     done = shop.invoke("grant", a_ticket(shop), *flags)
-    assert done.code == code
+    assert done.code == 2
     assert says in done.err
     assert shop.invoke("grants", "--all").out == "No grant can be used.\n"
 
