@@ -39,9 +39,9 @@ class Sessions:
     _stack: AsyncExitStack | None = field(default=None, init=False)
     _exported: Services | None = field(default=None, init=False)
 
-    def apart(self) -> "Sessions":
-        """Sessions of the same team that share nothing open with these: for another event loop."""
-        return Sessions(self.spec, self.on_ticket, self.transports, self.clock, self.sweep_seconds)
+    def apart(self, spec: TeamSpec) -> "Sessions":
+        """Sessions made like these that share nothing open with them."""
+        return Sessions(spec, self.on_ticket, self.transports, self.clock, self.sweep_seconds)
 
     async def open(self) -> None:
         """Keep an engine open until `close`. Raises Misconfigured when one is."""

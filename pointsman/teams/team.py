@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -375,10 +376,12 @@ class Team:
         """Close what is open, the exported graph's too. Safe to call twice."""
         await self._sessions.close()
 
-    def apart(self) -> "Team":
-        """The same team with nothing open: for another event loop or thread."""
+    def apart(self, *, home: Path | None = None) -> "Team":
+        """The same team with nothing open: for another event loop or thread, or over the state in
+        another folder."""
         other = copy(self)
-        other._sessions = self._sessions.apart()  # noqa: SLF001 (its own class)
+        other.spec = replace(self.spec, home=home or self.spec.home)
+        other._sessions = self._sessions.apart(other.spec)  # noqa: SLF001 (its own class)
         return other
 
     def _row(

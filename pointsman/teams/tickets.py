@@ -3,6 +3,7 @@
 Stored as they stand here: never moved or renamed without a migration.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, TypeAdapter
@@ -77,6 +78,16 @@ class Escalate(_Decision):
 
 Decision = Annotated[Approve | Edit | Reject | Respond | Escalate, Field(discriminator="type")]
 DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+
+
+TAKES: Mapping[Kind, tuple[str, ...]] = {
+    "action": ("approve", "edit", "reject", "respond", "escalate"),
+    "admit": ("approve", "reject", "respond", "escalate"),
+    "release": ("approve", "edit", "reject", "respond", "escalate"),
+    "ambiguous": ("approve", "reject", "respond", "escalate"),
+    "compensate": ("approve", "reject", "escalate"),
+}
+"""Which decisions a ticket of each kind takes."""
 
 
 class Vote(Frozen):

@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, JsonValue, RootModel, model_validator
 from pointsman.errors import InvalidDecision
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.message import Frozen
-from pointsman.teams.tickets import Approve, Decision, Edit, Reject, Respond
+from pointsman.teams.tickets import TAKES, Approve, Decision, Edit, Reject, Respond
 
 UNNAMED = "unnamed"
 """Who decided, where LangChain's shape does not say."""
@@ -151,8 +151,8 @@ def _described(ask: JsonObject) -> str:
 
 
 def _allowed(ask: JsonObject) -> list[JsonValue]:
-    edit: list[JsonValue] = ["edit"] if ask["kind"] in ("action", "release") else []
-    return ["approve", *edit, "reject", "respond"]
+    takes = next((takes for kind, takes in TAKES.items() if kind == ask["kind"]), ())
+    return [one for one in takes if one != "escalate"]  # which LangChain does not know
 
 
 def decided(wake: Wake, asks: Sequence[JsonObject], *, root: bool) -> list[tuple[str, Decision]]:

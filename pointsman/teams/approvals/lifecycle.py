@@ -9,6 +9,7 @@ from typing import Literal
 from pointsman.errors import InvalidDecision, TicketClosed
 from pointsman.nodes.digest import JsonObject
 from pointsman.teams.tickets import (
+    TAKES,
     Approve,
     Decision,
     Edit,
@@ -147,14 +148,10 @@ def _fits(ticket: Ticket, decision: Decision) -> None:
             " people must.",
             hint="Nothing was changed. Ask somebody else.",
         )
-    odd = (
-        (isinstance(decision, Edit) and ticket.kind not in ("action", "release"))
-        or (isinstance(decision, Respond) and ticket.kind == "compensate")
-    )  # fmt: skip
-    if odd:
+    if decision.type not in TAKES[ticket.kind]:
         raise InvalidDecision(
             f"Ticket {ticket.id} is of kind {ticket.kind!r}: it takes no {decision.type}.",
-            hint="Nothing was changed. Approve or reject it.",
+            hint=f"Nothing was changed. It takes: {', '.join(TAKES[ticket.kind])}.",
         )
 
 

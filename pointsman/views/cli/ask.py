@@ -64,17 +64,18 @@ def ask(out: Console, ticket: Ticket, by: str, read: Read = read_line) -> Decisi
                 case "e" | "edit" if editable(ticket):
                     changed = edited(out, ticket, read)
                     if changed:
-                        return Edit(by=by, args=changed)
+                        # All of them: what was on the screen, and no edit that came since.
+                        return Edit(by=by, args={**ticket.runs, **changed})
                     plain(out, "Nothing was changed, so nothing is decided.", "dim")
                 case "r" | "reject":
-                    reason = _needed(read, "reason: ")
-                    return fitting(lambda: Reject(by=by, reason=reason))
+                    with fitting():
+                        return Reject(by=by, reason=_needed(read, "reason: "))
                 case "m" | "myself" | "respond" if words.respond:
-                    text = _needed(read, f"{words.asks_respond}: ")
-                    return fitting(lambda: Respond(by=by, text=text))
+                    with fitting():
+                        return Respond(by=by, text=_needed(read, f"{words.asks_respond}: "))
                 case "x" | "escalate":
-                    to = _needed(read, "who shall decide: ")
-                    return fitting(lambda: Escalate(by=by, to=to))
+                    with fitting():
+                        return Escalate(by=by, to=_needed(read, "who shall decide: "))
                 case "l" | "later":
                     return None
                 case _:
@@ -99,10 +100,12 @@ def editable(ticket: Ticket) -> bool:
     return bool(KINDS[ticket.kind].edit and ticket.args)
 
 
-def fitting(made: Callable[[], Decision]) -> Decision:
-    """The decision. Raises InvalidDecision, with what is wrong, where pydantic refuses it."""
+@contextmanager
+def fitting() -> Generator[None]:
+    """Make decisions in this block: raises InvalidDecision, with what is wrong, where pydantic
+    refuses one."""
     try:
-        return made()
+        yield
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -128,18 +131,22 @@ def parsed(typed: str, like: JsonValue = None) -> JsonValue:
     if isinstance(like, str) and not typed.startswith('"'):
         return typed
     try:
-        value: JsonValue = json.loads(typed)
-    except ValueError:
+        value: JsonValue = json.loads(typed, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         return typed
     return value
 
 
+def _no_number(name: str) -> float:
+    raise ValueError(f"JSON has no {name}.")
+
+
 def entry(value: JsonValue) -> str:
     """A value as a person edits it: `parsed` gives it back."""
-    plain_text = isinstance(value, str) and value.strip() == value and value.isprintable()
-    if plain_text and value and not value.startswith('"'):
-        return value
-    return json.dumps(value, ensure_ascii=isinstance(value, str) and not value.isprintable())
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    same = value.strip() == value and value.isprintable() and not value.startswith('"')
+    return value if value and same else json.dumps(value, ensure_ascii=not value.isprintable())
 
 
 def _needed(read: Read, prompt: str) -> str:

@@ -33,6 +33,10 @@ def audit() -> None:
 
     `verify` finds a row that was changed, removed or moved, and says where. Rows cut off the end
     show only against a head that was exported before and is kept elsewhere.
+
+    \b
+    Example:
+      pointsman audit verify --head yesterday.json
     """
 
 

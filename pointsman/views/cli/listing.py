@@ -79,7 +79,7 @@ def show_timeline(result: Result, events: Sequence[Recorded]) -> None:
     for ticket in result.tickets:
         step(out, Line("ticket", f"{ticket.id} {ticket.status}: {call(ticket)}", "note"))
         for label, value in facts(ticket):
-            step(out, Line(label.strip()[:10], one_line(value.plain)), indent=4)
+            step(out, Line("", f"{label.strip()}: {one_line(value.plain)}"))
 
 
 def _stamped(since: str, body: object) -> object:

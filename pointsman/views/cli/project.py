@@ -4,8 +4,7 @@ import shlex
 import sys
 import tomllib
 from collections.abc import Iterator
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from traceback import extract_tb
@@ -55,10 +54,8 @@ class Project:
         from pointsman.teams.settings import DEFAULT_HOME, Settings
 
         home = self.home or team.spec.home or Settings.read().home
-        located = copy(team)
         # Only the default belongs to the project; a folder that somebody named stays as named.
-        located.spec = replace(team.spec, home=folder / home if home == DEFAULT_HOME else home)
-        return located
+        return team.apart(home=folder / home if home == DEFAULT_HOME else home)
 
     def _find(self) -> tuple[Path, str]:
         """The project's folder and the team's `MODULE:ATTR`."""

@@ -7,6 +7,7 @@ from pydantic import JsonValue
 
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.event import Recorded
+from pointsman.teams.approvals.grant import Grant
 from pointsman.teams.result import Result
 from pointsman.teams.tickets import Ticket
 
@@ -49,6 +50,11 @@ def of_fault(error: str, text: str) -> JsonObject:
 def of_ticket(ticket: Ticket) -> JsonObject:
     """A ticket: every field as stored."""
     return ticket.model_dump(mode="json")
+
+
+def of_grant(grant: Grant) -> JsonObject:
+    """A grant: every field as stored."""
+    return grant.model_dump(mode="json")
 
 
 def of_event(recorded: Recorded) -> JsonObject:

@@ -11,8 +11,9 @@ from pointsman.nodes.event import RunEnded
 from pointsman.nodes.run import Budget
 from pointsman.teams.result import Result
 from pointsman.teams.team import Team
-from pointsman.teams.tickets import Decision, Ticket
+from pointsman.teams.tickets import Approve, Decision, Edit, Ticket
 from pointsman.views.cli.ask import Read, ask, read_line
+from pointsman.views.cli.card import agreed, barred, voted
 from pointsman.views.cli.progress import Progress
 from pointsman.views.cli.project import Project
 from pointsman.views.cli.screen import console, plain
@@ -30,6 +31,14 @@ class Ask:
     priority: int = 5
     deadline: float | None = None
     budget: Budget | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a decision came to: the run, and the ticket, which may wait for another person."""
+
+    result: Result
+    ticket: Ticket
 
 
 class Session:
@@ -98,8 +107,8 @@ class Session:
         self.underway = ""
         return result
 
-    async def decide(self, ticket: Ticket, decision: Decision) -> Result:
-        """Decide a ticket, let its run go on, and show what happened.
+    async def decide(self, ticket: Ticket, decision: Decision) -> Decided:
+        """Decide a ticket as it was shown, let its run go on, and show what happened.
 
         For a run inside somebody else's graph, which only that graph can continue, this gives the
         run as it stands once the decision is recorded.
@@ -108,20 +117,23 @@ class Session:
         await self.seen(ticket.run)
         self.progress.working("continuing the run")
         try:
-            result = await self._decided(ticket, decision)
+            decided = await self._decided(ticket, decision)
             await self._news(ticket.run)
         finally:
             self.progress.pause()
-        self.progress.end(result)
+        self.progress.end(decided.result)
         self.underway = ""
-        return result
+        return decided
 
-    async def _decided(self, ticket: Ticket, decision: Decision) -> Result:
+    async def _decided(self, ticket: Ticket, decision: Decision) -> Decided:
         result = await self.team.decide(ticket, decision)
-        if isinstance(result, Result):
-            return result
-        self.progress.note("recorded; the graph this run is part of must be invoked to go on")
-        return await self.team.result(ticket.run)
+        if not isinstance(result, Result):
+            self.progress.note("recorded; the graph this run is part of must be invoked to go on")
+            result = await self.team.result(ticket.run)
+        after = await self.team.ticket(ticket.id)
+        if after.open and isinstance(decision, Approve | Edit):
+            self.progress.note(voted(after))
+        return Decided(result, after)
 
     async def seen(self, run: str) -> None:
         """Take the run's events up to now as shown."""
@@ -138,24 +150,45 @@ class Session:
             if ticket is None:
                 break
             self.progress.pause()
-            self.asking = ticket.id
-            decision = ask(self._err, ticket, self._reviewer, self._read)
-            self.asking = ""
-            if decision is None:
+            if self._others(ticket):
                 later.add(ticket.id)
                 continue
-            self.progress.working("continuing the run")
             try:
-                result = await self._decided(ticket, decision)
+                decision = self._decision(ticket)
+                if decision is None:
+                    later.add(ticket.id)
+                    continue
+                self.progress.working("continuing the run")
+                decided = await self._decided(ticket, decision)
+                result = decided.result
+                if decided.ticket.open:
+                    later.add(ticket.id)
             except InvalidDecision as error:
+                self.asking = ""
                 self.progress.pause()
                 plain(self._err, str(error), "yellow")
+                result = await self.team.result(result.run)
             except Conflict as error:
                 self.progress.pause()
                 plain(self._err, str(error), "yellow")
                 result = await self.team.result(result.run)
             await self._news(result.run)
         return result
+
+    def _decision(self, ticket: Ticket) -> Decision | None:
+        self.asking = ticket.id
+        decision = ask(self._err, ticket, self._reviewer, self._read)
+        self.asking = ""
+        return decision
+
+    def _others(self, ticket: Ticket) -> bool:
+        """Whether only others can decide the ticket; says so."""
+        why = barred(ticket, self._reviewer, self.team.spec.reviewers)
+        if not why and agreed(ticket, self._reviewer):
+            why = f"Ticket {ticket.id} has your approval: {voted(ticket)}."
+        if why:
+            plain(self._err, f"{why} It waits.", "yellow")
+        return bool(why)
 
 
 def _first_open(tickets: Iterable[Ticket], later: set[str]) -> Ticket | None:

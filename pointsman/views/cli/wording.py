@@ -116,7 +116,7 @@ ORIGINS: dict[Origin, str] = {
     "tool": "from a tool's result",
     "document": "from a document",
     "default": "the default",
-    "model": "made up by the model",
+    "model": "chosen by the model",
 }
 
 
@@ -220,11 +220,9 @@ def seconds(value: float) -> str:
 
 
 def span(value: float) -> str:
-    """A wait in its largest unit: `now`, `45 s`, `12 min`, `3 h`, `2 d`. Rounded down."""
-    if value < 1:
-        return "now"
-    units = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    size, name = next((size, name) for size, name in units if value >= size)
+    """A wait in its largest unit: `45 s`, `12 min`, `3 h`, `2 d`. Rounded down."""
+    units = ((86_400, "d"), (3600, "h"), (60, "min"))
+    size, name = next(((size, name) for size, name in units if value >= size), (1, "s"))
     return f"{int(value // size)} {name}"
 
 

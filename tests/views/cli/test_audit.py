@@ -184,54 +184,6 @@ def test_a_log_of_several_pages_is_read_whole(logged: Shop) -> None:
     assert "row 2000: row 2000 to 2002 missing" in logged.invoke("audit", "verify").err
 
 
-def test_a_grant_saves_the_next_question(shop: Shop) -> None:
-    """Given from a ticket, listed, used, revoked."""
-    ticket = a_ticket(shop)
-    made = shop.invoke(
-        "grant",
-        ticket,
-        "--until",
-        "2d",
-        "--at-most",
-        "usd=20",
-        "--reason",
-        "small ones",
-        "--by",
-        "ana",
-    )
-    assert made.code == 0, made.err
-    assert "refund(order=A-1001, usd<=20)" in made.out
-    assert "by ana" in made.out
-    assert f"approve {ticket[:8]}" in made.out
-    assert shop.invoke("run", "refund A-1001", "--thread", "other").code == 0
-    assert len(shop.effects) == 1
-    assert shop.invoke("grants").out == "No grant can be used.\n"
-    (grant,) = json.loads(shop.invoke("grants", "--all", "--json").out)
-    assert (grant["uses"], grant["reason"]) == (1, "small ones")
-    over = shop.invoke("revoke", grant["id"][:6])
-    assert over.out == f"Grant {grant['id']} is over. It was used 1 of 1 times.\n"
-    assert shop.invoke("revoke", grant["id"]).code == 1
-
-
-@pytest.mark.parametrize(
-    ("flags", "says"),
-    [
-        (("--until", "soon"), "neither 30m, 12h, 2d nor an ISO date"),
-        (("--until", "2d", "--at-most", "usd"), "is not NAME=NUMBER"),
-        (("--until", "2d", "--at-most", "usd=inf"), "is not NAME=NUMBER"),
-        (("--until", "2d", "--at-most", "eur=5"), "no argument 'eur'"),
-        (("--until", "200d"), "must end within 90 days"),
-        ((), "--until"),
-    ],
-)
-def test_a_grant_without_bounds_is_refused(shop: Shop, flags: tuple[str, ...], says: str) -> None:
-    """Wrong usage and a class that is not bounded exit 2 and say what is wrong."""
-    done = shop.invoke("grant", a_ticket(shop), *flags)
-    assert done.code == 2
-    assert says in done.err
-    assert shop.invoke("grants", "--all").out == "No grant can be used.\n"
-
-
 def test_help_has_examples(tmp_path: Path, shop: Shop) -> None:
     """Every command of the two groups says how it is used."""
     for command in (("audit", "verify"), ("audit", "export"), ("audit", "head"), ("grant",),

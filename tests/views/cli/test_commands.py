@@ -162,7 +162,7 @@ def test_an_edit_that_does_not_fit_changes_nothing(shop: "Shop") -> None:
     """Arguments that the tool's schema refuses are an error, and the ticket still waits."""
     (ticket,) = waiting(shop)["tickets"]
     done = shop.invoke("edit", ticket, "--set", "usd=lots")
-    assert done.code == 1
+    assert done.code == 2
     assert "usd" in done.err
     assert len(json.loads(shop.invoke("approvals", "--json").out)) == 1
     assert shop.effects == []

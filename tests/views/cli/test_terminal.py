@@ -55,6 +55,48 @@ def test_an_edit_in_the_terminal(shop: "Shop") -> None:
     assert shop.effects == ["A-1002 5"]
 
 
+def test_the_second_person_is_not_asked_of_the_first(bank: "Shop") -> None:
+    """Where two people must approve, one who has done so is not asked again; the run waits."""
+    child = terminal(bank, "run", "send landlord 900")
+    child.expect("0 of 2; different people must approve")
+    child.expect(r"\[l\]ater\? ")
+    child.sendline("a")
+    child.expect("1 of 2 \\(ana\\) approvals; another person must approve too")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 3
+    assert bank.effects == []
+
+
+def test_who_may_not_decide_is_not_asked(bank: "Shop") -> None:
+    """Somebody who is none of the reviewers is told who they are, and the run waits."""
+    child = terminal(bank, "run", "send landlord 900", USER="eve", LOGNAME="eve")
+    child.expect("'eve' may not decide ticket .*finance. It waits.")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 3
+    assert "[l]ater?" not in str(child.before)
+
+
+def test_a_refused_edit_of_one_ticket_is_asked_again_and_passed_on(bank: "Shop") -> None:
+    """What does not fit is said and asked again; after escalating the run waits."""
+    child = terminal(bank, "run", "pay landlord 900")
+    child.expect("balance: ")
+    child.expect(r"\[l\]ater\? ")
+    child.sendline("r")
+    child.expect("reason: ")
+    child.sendline("x" * 4010)
+    child.expect("The decision does not fit: reason")
+    child.expect(r"\[l\]ater\? ")
+    child.sendline("x")
+    child.expect("who shall decide: ")
+    child.sendline("lead")
+    child.expect("pointsman approve ")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 3
+
+
 def test_later_leaves_the_run_waiting(shop: "Shop") -> None:
     """`later` ends with exit 3 and says how to go on."""
     child = terminal(shop, "run", "refund A-1002")
