@@ -9,7 +9,7 @@ from html import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Self
 
-from pointsman.errors import BadInput, NotFound
+from pointsman.errors import BadInput, MissingExtra, NotFound
 from pointsman.nodes.digest import JsonObject
 from pointsman.teams.tickets import Decision, Ticket
 from pointsman.views.visible import visible
@@ -47,6 +47,19 @@ class Inbox:
         """The tickets that were open when last looked."""
         return self._tickets or ()
 
+    @property
+    def widget(self) -> "InboxWidget":
+        """The live cards themselves, for hosts that show a widget only by its own, as marimo does.
+
+        Raises MissingExtra without the extra `notebook`.
+        """
+        live = self._live()
+        if live is None:
+            raise MissingExtra(
+                "The live inbox needs anywidget.", hint='pip install "pointsman[notebook]"'
+            )
+        return live
+
     async def refresh(self) -> Self:
         """Look again what waits. Gives itself, so that a cell shows it."""
         self._tickets = await self._team.tickets()
@@ -77,15 +90,19 @@ class Inbox:
 
         Without the extra `notebook` it is the table and the text, of the last `refresh`.
         """
-        live: dict[str, object] = {}
+        live = self._live()
+        bundle: dict[str, object] = {}
+        if live is not None:
+            self._tickets = live.open_tickets(within=LOOK_SECONDS)
+            bundle = live.bundle()
+        return {**bundle, "text/plain": repr(self), "text/html": self._repr_html_()}
+
+    def _live(self) -> "InboxWidget | None":
         if self._widget is None and find_spec("anywidget") is not None:
             from pointsman.views.notebook.widget import InboxWidget
 
             self._widget = InboxWidget(self._team, self._by)
-        if self._widget is not None:
-            self._tickets = self._widget.open_tickets(within=LOOK_SECONDS)
-            live = self._widget.bundle()
-        return {**live, "text/plain": repr(self), "text/html": self._repr_html_()}
+        return self._widget
 
     def _id(self, name: str) -> str:
         if not name:

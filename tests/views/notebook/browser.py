@@ -26,6 +26,8 @@ FLAGS = (
     "--disable-sync",
 )  # fmt: skip
 NOTIFICATIONS = '{"fetchNews":"false","checkForUpdates":false,"doNotDisturbMode":true}'
+# As in hosts without subshells: a busy kernel hears nothing, and hears changes merged.
+KERNELS = '{"commsOverSubshells":"disabled"}'
 
 # Without waiting for all of it the first command is silently lost.
 READY = """async () => { const app = window.jupyterapp; await app.restored;
@@ -43,6 +45,9 @@ RAN = """(i) => { const m = window.jupyterapp.shell.currentWidget.content.model.
 RAISED = """(i) => window.jupyterapp.shell.currentWidget.content.model.cells.get(i).outputs.toJSON()
   .filter((o) => o.output_type === 'error').map((o) => `${o.ename}: ${o.evalue}`).join()"""
 CLEAR = "() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
+BUSY = """async (code) => { const w = window.jupyterapp.shell.currentWidget;
+  const kernel = w.sessionContext.session.kernel; kernel.requestExecute({ code });
+  while (kernel.status !== 'busy') await new Promise((r) => setTimeout(r, 20)); }"""
 RESTART = "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
 
 
@@ -88,10 +93,17 @@ class Notebook:
         assert self.page.evaluate(RAISED, index) == ""
 
     def restart(self) -> None:
-        """Restart the kernel, and forget what the cells showed."""
+        """Restart the kernel. What the cells showed stays."""
         self.page.evaluate(RESTART)
         self.page.evaluate(READY)
+
+    def clear(self) -> None:
+        """Forget what the cells showed."""
         self.page.evaluate(CLEAR)
+
+    def busy(self, seconds: float) -> None:
+        """Keep the kernel busy for a while from now on."""
+        self.page.evaluate(BUSY, f"import time; time.sleep({seconds})")
 
 
 @contextmanager
@@ -100,6 +112,7 @@ def jupyter(root: Path, state: Path) -> Iterator[int]:
     settings = state / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(NOTIFICATIONS)
+    (settings / "kernels-settings.jupyterlab-settings").write_text(KERNELS)
     environ = {**os.environ, **folders(state)}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -45,8 +45,9 @@ def locked(page: Page, invoice: str, status: str, who: str) -> None:
 @pytest.mark.browser
 @pytest.mark.timeout(300)
 def test_people_decide_in_a_notebook(tmp_path: Path) -> None:
-    """Four cards appear by themselves. Approve one, edit another, reject a third with a reason,
-    restart the kernel with the fourth pending and decide it: the shop gave back what was approved
+    """Four cards appear by themselves. Approve one, edit another, reject a third with a reason, all
+    while another cell keeps the kernel busy; restart the kernel with the fourth pending, whose old
+    card says that nobody hears it, and decide it in a new one. The shop gave back what was approved
     and edited, once, whatever the notebook's other cells decide afterwards."""
     browser, state, root = chromium(), tmp_path / "state", copied(tmp_path / "examples")
     notebook = nbformat.read(root / NOTEBOOK, as_version=4)
@@ -62,27 +63,31 @@ def test_people_decide_in_a_notebook(tmp_path: Path) -> None:
         assert refunds(root) == []
 
         page.locator('[data-field="by"]').fill("mia")
-        one = card(page, "INV-1001")
+        one, two, three = (card(page, f"INV-100{n}") for n in (1, 2, 3))
         expect(one.locator("ins")).to_have_text("$69.00")
-        press(one, "Approve")
-        locked(page, "INV-1001", "executed", "approve by mia")
-
-        two = card(page, "INV-1002")
         press(two, "Edit")
         expect(two.locator(".pm-error")).to_contain_text("Change an argument first")
-        two.locator('[data-arg="usd"]').fill("15.5")
-        press(two, "Edit")
-        locked(page, "INV-1002", "executed", "edit by mia")
-
-        three = card(page, "INV-1003")
         press(three, "Reject")
         expect(three.locator(".pm-error")).to_contain_text("Give a reason")
+
+        lab.busy(4)
+        press(one, "Approve")
+        two.locator('[data-arg="usd"]').fill("15.5")
+        press(two, "Edit")
         three.locator('[data-field="reason"]').fill("<b>refunded</b> on Monday")
         press(three, "Reject")
+        assert refunds(root) == []
+        locked(page, "INV-1001", "executed", "approve by mia")
+        locked(page, "INV-1002", "executed", "edit by mia")
         locked(page, "INV-1003", "rejected", "<b>refunded</b> on Monday")
         lab.run(cells["decide"])  # too late, each of them
 
         lab.restart()
+        stale = card(page, "INV-1004")
+        press(stale, "Approve")  # nobody hears it, and the card says so
+        expect(stale.locator(".pm-error")).to_contain_text("run the cell again", timeout=30_000)
+        assert len(refunds(root)) == 2
+        lab.clear()
         for cell in ("setup", "inbox"):
             lab.run(cells[cell])
         expect(page.locator(".pm-card")).to_have_count(1, timeout=30_000)
