@@ -126,7 +126,8 @@ def _resolved(described: JsonValue, root: JsonObject) -> tuple[JsonObject, bool]
         nullable = nullable or len(real) < len(some)
         schema = real[0] if len(real) == 1 else {"type": "any"}
     if about is not None:
-        schema = schema | {"description": about}
+        described_by: JsonObject = {"description": about}
+        schema = {**schema, **described_by}
     options = schema.get("enum")
     return schema, nullable or (isinstance(options, list) and None in options)
 
