@@ -112,6 +112,7 @@ def _choice(options: Sequence[JsonValue], value: JsonValue, none: str) -> dict[s
 def _resolved(described: JsonValue, root: JsonObject) -> tuple[JsonObject, bool]:
     """The schema behind references and an optional, and whether null is allowed. Several kinds are
     of type `any`, which no schema has by itself."""
+    several: JsonObject = {"type": "any"}
     schema, nullable = _object(described), False
     about = schema.get("description")
     for _ in range(_DEEPEST):
@@ -124,10 +125,9 @@ def _resolved(described: JsonValue, root: JsonObject) -> tuple[JsonObject, bool]
             break
         real = [one for one in map(_object, some) if one.get("type") != "null"]
         nullable = nullable or len(real) < len(some)
-        schema = real[0] if len(real) == 1 else {"type": "any"}
+        schema = real[0] if len(real) == 1 else several
     if about is not None:
-        described_by: JsonObject = {"description": about}
-        schema = {**schema, **described_by}
+        schema = {**schema, "description": about}
     options = schema.get("enum")
     return schema, nullable or (isinstance(options, list) and None in options)
 
