@@ -19,6 +19,7 @@ PointsmanError
 │   ├── ModelTimeout         no answer in time
 │   ├── ModelUnreachable     no connection to the host
 │   ├── RateLimited          one of our own limits; carries `retry_after`
+│   ├── CircuitOpen          a breaker is open after failures; carries `retry_after`
 │   └── NoModel              every model of a chain failed; carries the attempts
 ├── BadOutput                a model or a tool answered something that breaks its contract
 │   ├── Ungrounded           an answer shows a fact that no tool result or request holds
@@ -134,6 +135,10 @@ class ModelUnreachable(Retryable):
 
 class RateLimited(Retryable):
     """One of our own rate limits; `retry_after` is in seconds."""
+
+
+class CircuitOpen(Retryable):
+    """A circuit breaker is open: what is behind it failed too often. Carries `retry_after`."""
 
 
 @dataclass(frozen=True, slots=True)

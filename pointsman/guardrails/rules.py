@@ -17,6 +17,8 @@ class Found:
     end: int
     key: str
     """The value in its one spelling: equal keys get equal placeholders."""
+    confidence: float = 1.0
+    """How sure the rule is, 0 to 1."""
 
 
 def _as_it_is(value: str) -> str:

@@ -18,8 +18,18 @@ class Routed(Frozen):
     reason: str = ""
 
 
+class Span(Frozen):
+    """Where a rule found something: a place in a payload, and the characters of its text."""
+
+    at: str
+    """Which text, e.g. `request.text`, `history.2`, `outcomes.0.text`, `args.to`."""
+    start: int
+    end: int
+
+
 class Judged(Frozen):
-    """A guard gave a verdict. Plain `allow` verdicts without a finding are not recorded."""
+    """A guard gave a verdict. Plain `allow` verdicts without a finding are not recorded; an `allow`
+    with a finding is a signal."""
 
     kind: Literal["judged"] = "judged"
     guard: str
@@ -29,6 +39,14 @@ class Judged(Frozen):
     rule: str = ""
     count: int = 0
     """How many spans the rule found. The spans' text is never recorded."""
+    spans: tuple[Span, ...] = ()
+    """The first of them, at most 20."""
+    confidence: float | None = None
+    """Of the surest of them, 0 to 1; None where the rule gives none."""
+    policy_version: str = ""
+    """Version of the rules that gave the verdict: the same rules, the same version."""
+    shadow: bool = False
+    """The rule is on trial: this is what it would have done, and nothing was done."""
 
 
 class ModelCalled(Frozen):

@@ -161,6 +161,23 @@ class Outcomes(Frozen):
     outcomes: tuple[Outcome, ...]
 
 
+class Invocation(Frozen):
+    """One tool call on its way to the tool, arguments frozen: what the guards of a tool judge."""
+
+    kind: Literal["invocation"] = "invocation"
+    call: ToolCall
+    effect: Literal["read", "write"]
+
+
+class Returned(Frozen):
+    """What a tool gave back, on its way to the specialist. A tool that raises raises."""
+
+    kind: Literal["returned"] = "returned"
+    call_id: str
+    tool: str
+    text: str
+
+
 class Handoff(Frozen):
     """A specialist's request that somebody else go on."""
 
@@ -203,7 +220,16 @@ class Failure(Frozen):
 
 
 Payload = Annotated[
-    Request | Answer | Proposal | Outcomes | Handoff | Escalation | Refusal | Failure,
+    Request
+    | Answer
+    | Proposal
+    | Outcomes
+    | Invocation
+    | Returned
+    | Handoff
+    | Escalation
+    | Refusal
+    | Failure,
     Field(discriminator="kind"),
 ]
 
