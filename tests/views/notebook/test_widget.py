@@ -132,7 +132,7 @@ async def test_a_card_is_plain_text(tmp_path: Path) -> None:
     shown = card(result.tickets[0].model_copy(update={"reason": "a\u202eb", "preview": "p"}))
     assert "\u202e" not in str(shown["reason"])
     assert (shown["status"], shown["expires"]) == ("pending", None)
-    assert "$0.00 so far" in str(shown["facts"])
+    assert "$0 so far" in str(shown["facts"])
 
 
 CELLS = """
