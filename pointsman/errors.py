@@ -24,6 +24,8 @@ PointsmanError
 ├── BadOutput                a model or a tool answered something that breaks its contract
 │   ├── Ungrounded           an answer shows a fact that no tool result or request holds
 │   └── ModelRejected        the provider calls the request itself invalid
+│       ├── ContextOverflow  the request is longer than the model reads
+│       └── ContentRefused   the provider's own content policy refused it
 ├── Exhausted                a bound of the run was reached
 │   ├── HopLimit             too many hand-offs, or the same work came round again
 │   ├── BudgetExceeded       money or calls
@@ -39,6 +41,7 @@ PointsmanError
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 
 class PointsmanError(Exception):
@@ -171,6 +174,14 @@ class ModelRejected(BadOutput):
     """The provider calls the request itself invalid (400, context too long, content policy)."""
 
 
+class ContextOverflow(ModelRejected):
+    """The request is longer than the model reads."""
+
+
+class ContentRefused(ModelRejected):
+    """The provider's own content policy refused the request, or withheld the answer."""
+
+
 class Exhausted(PointsmanError):
     """A bound of the run was reached."""
 
@@ -184,7 +195,13 @@ class BudgetExceeded(Exhausted):
 
 
 class DeadlineExceeded(Exhausted):
-    """The run's or the specialist's time is over."""
+    """The run's or the specialist's time is over; `whose` says which."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", whose: Literal["run", "specialist"] = "run"
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.whose = whose
 
 
 class Blocked(PointsmanError):

@@ -6,13 +6,14 @@ decides: the host's real status, else what went wrong on the way. No sentence he
 provider's: it may hold the key or the prompt.
 """
 
-import re
 import socket
 from collections.abc import Iterator, Mapping
 from typing import Protocol, cast
 
 from pointsman.errors import (
     BadOutput,
+    ContentRefused,
+    ContextOverflow,
     MissingExtra,
     ModelAuth,
     ModelOverloaded,
@@ -22,6 +23,7 @@ from pointsman.errors import (
     PointsmanError,
     UnknownModel,
 )
+from pointsman.nodes.gateway.failure import CODES, Failed, kind_of, plain_code, seconds_of, worded
 
 CLOSER = "closer"
 """The class says too little: look at the causes."""
@@ -37,8 +39,8 @@ TABLE: tuple[tuple[str, type[PointsmanError] | str], ...] = (
     ("MidStreamFallbackError", ModelOverloaded),
     ("ServiceUnavailableError", ModelOverloaded),
     ("BadGatewayError", ModelOverloaded),
-    ("ContextWindowExceededError", ModelRejected),
-    ("ContentPolicyViolationError", ModelRejected),
+    ("ContextWindowExceededError", ContextOverflow),
+    ("ContentPolicyViolationError", ContentRefused),
     ("UnsupportedParamsError", ModelRejected),
     ("RejectedRequestError", ModelRejected),
     ("ImageFetchError", ModelRejected),
@@ -62,13 +64,6 @@ TABLE: tuple[tuple[str, type[PointsmanError] | str], ...] = (
 )
 """Names in `litellm.exceptions`, most specific class first. A test holds it against that module."""
 
-_STATUS: Mapping[int, type[PointsmanError]] = {
-    400: ModelRejected, 401: ModelAuth, 402: ModelAuth, 403: ModelAuth, 404: UnknownModel,
-    405: UnknownModel, 408: ModelTimeout, 413: ModelRejected, 422: ModelRejected,
-    429: ModelOverloaded, 504: ModelTimeout,
-}  # fmt: skip
-
-_CODE = re.compile(r"[a-z0-9_.]{1,60}")
 _LONGEST_CHAIN = 12
 
 
@@ -87,8 +82,8 @@ def fault(litellm: Vendor, error: Exception, *, model: str, provider: str) -> Po
     kind = _by_class(litellm, error)
     if kind is None:
         kind = _by_cause(causes)
-    if kind is ModelOverloaded and _code(causes) == "insufficient_quota":
-        kind = ModelAuth
+    if kind in (ModelOverloaded, ModelRejected):
+        kind = CODES.get(_code(causes), kind)
     missing = () if _status(causes) else _missing_keys(litellm, model)
     if missing and kind in (ModelAuth, BadOutput, ModelUnreachable, ModelRejected):
         names = " or ".join(missing)
@@ -110,7 +105,7 @@ def _by_class(litellm: Vendor, error: Exception) -> type[PointsmanError] | None:
 def _by_cause(causes: tuple[BaseException, ...]) -> type[PointsmanError]:
     status = _status(causes)
     if status is not None:
-        return _STATUS.get(status, ModelOverloaded if status >= 500 else ModelRejected)
+        return kind_of(status)
     names = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
     if any(isinstance(cause, ModuleNotFoundError) for cause in causes):
         return MissingExtra
@@ -127,46 +122,24 @@ def _by_cause(causes: tuple[BaseException, ...]) -> type[PointsmanError]:
 def _worded(
     kind: type[PointsmanError], causes: tuple[BaseException, ...], *, model: str, provider: str
 ) -> PointsmanError:
-    status, code = _status(causes), _code(causes)
-    said = " ".join(part for part in (str(status or ""), code) if part)
-    said = f" ({said})" if said else ""
-    if kind is ModelAuth:
-        spent = code == "insufficient_quota" or status == 402
-        what = "the account has nothing left" if spent else "the provider refused the key"
-        key = f"{provider.upper()}_API_KEY"
-        hint = "Top it up, or use another." if spent else f"Check the key, usually in {key}."
-        return ModelAuth(f"Model {model}: {what}{said}.", hint=hint)
-    if kind is UnknownModel:
-        return UnknownModel(
-            f"Provider {provider!r} has no model {model!r}{said}.",
-            hint="Check the name, and the base URL where one is set.",
-        )
-    if kind is ModelOverloaded:
-        return ModelOverloaded(
-            f"Model {model} is overloaded or failing{said}.", retry_after=_retry_after(causes)
-        )
-    if kind is ModelUnreachable:
-        host = _host(causes)
-        return ModelUnreachable(
-            f"There is no connection to the host of model {model}{f' ({host})' if host else ''}.",
-            hint="Check the network, and the base URL where one is set.",
-        )
     if kind is MissingExtra:
         package = next((c.name for c in causes if isinstance(c, ModuleNotFoundError)), None)
         return MissingExtra(f"Model {model} needs the Python module {package!r}, not installed.")
-    if kind is ModelTimeout:
-        return ModelTimeout(f"Model {model} gave no answer in time{said}.")
-    if kind is ModelRejected:
-        reason = _REASONS.get(type(causes[0]).__name__, "calls the request invalid")
-        return ModelRejected(f"The provider of {model} {reason}{said}.")
-    return BadOutput(f"Model {model} answered something that is no chat completion.")
-
-
-_REASONS = {
-    "ContextWindowExceededError": "calls the request too long",
-    "ContentPolicyViolationError": "refuses the request by its content policy",
-    "UnsupportedParamsError": "does not support a parameter of the request",
-}
+    if kind is ModelRejected and type(causes[0]).__name__ == "UnsupportedParamsError":
+        return ModelRejected(
+            f"The provider of {model} does not support a parameter of the request."
+        )
+    return worded(
+        kind,
+        Failed(
+            model=model,
+            provider=provider,
+            status=_status(causes),
+            code=_code(causes),
+            retry_after=_retry_after(causes),
+            host=_host(causes),
+        ),
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -198,8 +171,7 @@ def _status(causes: tuple[BaseException, ...]) -> int | None:
 def _code(causes: tuple[BaseException, ...]) -> str:
     """The provider's error code, where it is a plain word: never a sentence."""
     for cause, _ in _answers(causes):
-        code = cast("object", getattr(cause, "code", None))
-        if isinstance(code, str) and _CODE.fullmatch(code):
+        if code := plain_code(cast("object", getattr(cause, "code", None))):
             return code
     return ""
 
@@ -208,10 +180,7 @@ def _retry_after(causes: tuple[BaseException, ...]) -> float | None:
     for _, response in _answers(causes):
         headers = cast("object", getattr(response, "headers", None))
         if isinstance(headers, Mapping):
-            value = cast("Mapping[str, str]", headers).get("retry-after", "")
-            # The other form, an HTTP date, is rare here and our backoff serves as well.
-            if re.fullmatch(r"\d{1,6}(\.\d+)?", value):
-                return float(value)
+            return seconds_of(cast("Mapping[str, str]", headers).get("retry-after"))
     return None
 
 

@@ -1,9 +1,10 @@
 """What the gateway's tests share: a run that remembers its events, and requests."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import pytest
+from aiohttp import web
 from hypothesis import settings
 
 from pointsman.nodes.event import Event, ModelCalled, ModelFailed
@@ -13,6 +14,7 @@ from pointsman.nodes.gateway.transport import ModelRequest
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.message import Turn
 from pointsman.nodes.run import Budget, Run, Spend
+from tests.nodes.gateway.provider import Provider
 
 # On a busy machine a slow example is no failure.
 settings.register_profile("patient", deadline=None)
@@ -83,3 +85,21 @@ def ask() -> Callable[..., ModelRequest]:
         return ModelRequest(turns=(Turn(role="user", content=text),), **options)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+async def provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Provider]:
+    """The server, with LiteLLM's environment pointing at it."""
+    provider = Provider()
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", provider.answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    monkeypatch.setenv("OPENAI_BASE_URL", f"http://{host}:{port}/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    yield provider
+    provider.released.set()
+    await runner.cleanup()
