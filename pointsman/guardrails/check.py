@@ -1,6 +1,7 @@
 """Check: looks at one text and says what it found. The content filter does the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal, Protocol
 
 from pointsman.guardrails.canonical import Canonical
@@ -53,3 +54,28 @@ class Check(Protocol):
     def find(self, text: Canonical) -> Sequence[Found]:
         """What it finds, in the indices of the canonical text. Spans may overlap."""
         ...
+
+
+def look(check: Check, text: Canonical) -> list[Found]:
+    """What a check finds in a text and in what its encoded parts say. Spans may overlap."""
+    return look_with(check.find, text)
+
+
+def look_with(find: Callable[[Canonical], Sequence[Found]], text: Canonical) -> list[Found]:
+    """As `look`, by a function. Indices are those of the canonical text.
+
+    What is found in a decoded part covers the whole encoded part, and its key is what stands there
+    encoded, so that putting the value back gives the text again.
+    """
+    found = list(find(text))
+    seen = {(one.rule, one.start, one.end) for one in found}
+    for inner in text.unwrapped:
+        for one in find(inner.text):
+            start, end = inner.span(one.start, one.end)
+            if (one.rule, start, end) not in seen:
+                seen.add((one.rule, start, end))
+                written = text.text[start:end]
+                # What is plain in the text as well keeps its key; only a decoded value loses it.
+                key = one.key if written == inner.text.text[one.start : one.end] else written
+                found.append(replace(one, start=start, end=end, key=key))
+    return found

@@ -1,312 +1,198 @@
-"""The content filter: credentials and personal data are taken out on the way in and the way out."""
+"""The content filter: what its checks find is taken out, stopped, shown to a person or recorded."""
 
-import re
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, cast
 
-from pydantic import JsonValue
-
-from pointsman.errors import Misconfigured
-from pointsman.guardrails.canonical import canonical
+from pointsman.errors import Misconfigured, ToolFailed
+from pointsman.guardrails.check import Action, Check
 from pointsman.guardrails.guard import closed
-from pointsman.guardrails.pii import find_pii
+from pointsman.guardrails.injection import injection_checks
+from pointsman.guardrails.links import Links
+from pointsman.guardrails.pii import Pii
+from pointsman.guardrails.reading import Reading
 from pointsman.guardrails.rules import Found
-from pointsman.guardrails.secrets import find_secrets
-from pointsman.guardrails.verdict import VerdictName
-from pointsman.nodes.digest import JsonObject
-from pointsman.nodes.event import Judged
+from pointsman.guardrails.secrets import Secrets
+from pointsman.guardrails.wording import refusal_text, why_held
+from pointsman.nodes.event import Event, ToolCalled
 from pointsman.nodes.message import (
     Answer,
     Escalation,
     Failure,
-    Handoff,
+    Invocation,
     Message,
-    Outcome,
     Outcomes,
     Payload,
     Proposal,
     Refusal,
     Request,
-    ToolCall,
-    Turn,
+    Returned,
 )
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
+from pointsman.nodes.vault import Numbers
 
-Action = Literal["redact", "block", "escalate", "off"]
 Stage = Literal["input", "output", "action"]
-PLACEHOLDER = re.compile(r"\[(SECRET|EMAIL|CARD|IBAN|PHONE|SSN|IP)_(\d{1,9})\]")
+_ACTIONS = ("redact", "block", "escalate", "record", "off")
 
 
 @dataclass(frozen=True)
 class ContentFilter:
-    """Finds credentials (`secrets`) and personal data (`pii`); redacts, refuses or asks a person.
+    """Reads every text with every check; redacts, refuses, asks a person, or only records.
 
-    Read on the way in: the request, its history, the outcomes of actions. On the way out: an
-    answer's text and data, a hand-off, the arguments of a proposal. Not read: attachments.
+    `secrets` and `pii` say what comes of credentials and personal data. `checks` are more of them;
+    without, signs of injection are recorded, and links that carry data out are redacted. A check
+    named `secrets` or `pii` stands in place of the short form's.
 
-    A redacted value becomes a placeholder such as `[EMAIL_1]`; equal values get equal placeholders,
-    so that equal messages stay equal. History is redacted at most: it was judged when it was new.
-    A proposal is never redacted, as that would change the action: one with a credential in it is
-    refused, and personal data in it passes. Raises Misconfigured for an action it does not know.
+    What each action does, by where a text stands:
+
+    - what a person writes, a tool's result, an answer: redact, block, escalate or record as said.
+    - **history**: redacted at most. It was judged when it was new, and what is found again must not
+      stop every later message. In somebody else's graph it arrives unjudged; then too whatever a
+      check would stop is taken out of it. A tool's turn in it is read as a result.
+    - **the arguments of a tool**: never changed, as that would be another action. A credential
+      stops the call; personal data passes; a link that leads out asks a person; else as said.
+
+    Not read: attachments, and a transcript, whose parts were read when they came in.
+
+    A redacted value becomes a placeholder such as `[EMAIL_1]`. The run's vault numbers them: equal
+    values have equal placeholders for the whole run, so that equal messages stay equal. A check
+    with `shadow` is recorded, and nothing comes of it. Raises Misconfigured for an action it does
+    not know and for two checks of one name.
     """
 
     secrets: Action = "redact"
     pii: Action = "redact"
     name: str = "content"
+    checks: tuple[Check, ...] | None = None
 
     def __post_init__(self) -> None:
-        for part, action in (("secrets", self.secrets), ("pii", self.pii)):
-            if action not in ("redact", "block", "escalate", "off"):
+        known = [("secrets", self.secrets), ("pii", self.pii)]
+        known += [(check.name, check.action) for check in self.checks or ()]
+        for part, action in known:
+            if action not in _ACTIONS:
                 raise Misconfigured(
                     f"ContentFilter({part}={action!r}): there is no such action.",
-                    hint="Use redact, block, escalate or off.",
+                    hint=f"Use {', '.join(_ACTIONS[:-1])} or off.",
                 )
+        names = [check.name for check in self.checks or ()]
+        for name in {n for n in names if names.count(n) > 1}:
+            raise Misconfigured(
+                f"ContentFilter {self.name!r} has two checks named {name!r}.",
+                hint="Give each a name= of its own.",
+            )
+
+    @cached_property
+    def all_checks(self) -> tuple[Check, ...]:
+        """The checks in their order: secrets, pii, then `checks`; those that are off left out."""
+        more = (*injection_checks(), Links()) if self.checks is None else self.checks
+        short: tuple[Check, ...] = (Secrets(action=self.secrets), Pii(action=self.pii))
+        names = {check.name for check in more}
+        given = (*(check for check in short if check.name not in names), *more)
+        return tuple(check for check in given if check.action != "off")
 
     def wrap(self, inner: Node) -> Node:
         """The guarded node."""
 
         async def filtered(message: Message, run: Run) -> Message:
-            numbers = _Numbers()
-            seen = closed(
-                self.name,
-                "input",
-                run,
-                lambda: self._judged(message.payload, "input", run, numbers),
-            )
+            seen = await self._passed(message.payload, "input", run)
             if isinstance(seen, Refusal | Escalation):
                 return message.reply(seen, sender=run.specialist)
-            reply = await inner(_with(message, seen), run)
-            left = closed(
-                self.name,
-                "output",
-                run,
-                lambda: self._judged(reply.payload, "output", run, numbers),
-            )
-            return _with(reply, left)
+            asked = _with(message, seen)
+            if isinstance(seen, Invocation):
+                reply = await self._called(inner, asked, run)
+            else:
+                reply = await inner(asked, run)
+            return _with(reply, await self._passed(reply.payload, "output", run))
 
         return filtered
 
     def masked(self, request: Request) -> Request:
-        """The request with everything redacted that this filter looks for, whatever its action:
-        what the router's model may see, before any verdict."""
-        redacting = replace(
-            self,
-            secrets="off" if self.secrets == "off" else "redact",
-            pii="off" if self.pii == "off" else "redact",
-        )
-        return cast("Request", _Pass(redacting, frozenset(), _Numbers()).payload(request))
+        """The request with everything redacted that this filter would act on: what the router's
+        model may see, before any verdict. Its placeholders are numbered on their own."""
+        reading = Reading(self.all_checks, masks=True).read(request)
+        numbers = Numbers()
+        numbers.take(reading.taken)
+        for one in reading.hidden:
+            numbers.number(one.label, one.key)
+        return cast("Request", reading.redacted(request, numbers.given))
 
-    def _judged(self, payload: Payload, stage: Stage, run: Run, numbers: "_Numbers") -> Payload:
-        """The payload to go on with, or the Refusal or Escalation to answer with."""
-        stage = "action" if isinstance(payload, Proposal) else stage
-        pass_ = _Pass(self, run.admitted, numbers)
-        through = pass_.payload(payload)
-        for (rule, verdict), count in pass_.tally.items():
-            run.emit(
-                Judged(
-                    guard=self.name, specialist=run.specialist, stage=stage,
-                    verdict=verdict, rule=rule, count=count,
-                )
-            )  # fmt: skip
-        return self._settled(through, stage, pass_.rules("block"), pass_.rules("escalate"))
-
-    def _settled(
-        self, payload: Payload, stage: Stage, blocked: list[str], escalated: list[str]
+    async def _passed(
+        self, payload: Payload, side: Literal["input", "output"], run: Run
     ) -> Payload:
-        if escalated and not blocked and isinstance(payload, Request | Outcomes | Answer):
-            rule = escalated[0]
-            where = "The message" if stage == "input" else "The answer"
-            return Escalation(
-                stage="input" if stage == "input" else "output", guard=self.name, rule=rule,
-                reason=f"{where} seems to hold {_WORDS.get(rule, 'a credential')}.", held=payload,
-            )  # fmt: skip
-        if blocked or escalated:
-            rule = (blocked or escalated)[0]
-            return Refusal(guard=self.name, rule=rule, text=_refusal(rule, stage))
-        return payload
+        """The payload to go on with, or the Refusal or Escalation to answer with."""
+        stage = _stage(payload, side)
+        reading = closed(self.name, stage, run, lambda: self._read(payload, run))
+        if isinstance(reading, Refusal):
+            return reading
+        for event in reading.events(self.name, run.specialist, stage):
+            run.emit(event)
+        blocked, escalated = reading.rules("block"), reading.rules("escalate")
+        if blocked or (escalated and not _can_wait(payload)):
+            return self._refusal([*blocked, *escalated], stage, payload)
+        numbers = await run.vault.hide(run.id, reading.hidden, reading.taken)
+        through = closed(self.name, stage, run, lambda: reading.redacted(payload, numbers))
+        if isinstance(through, Refusal) or not escalated:
+            return through
+        return Escalation(
+            stage=side, guard=self.name, rule=escalated[0].rule,
+            reason=why_held(escalated[0], payload),
+            held=cast("Request | Outcomes | Answer | Invocation | Returned", through),
+        )  # fmt: skip
+
+    def _read(self, payload: Payload, run: Run) -> Reading:
+        prefix = f"{self.name}:"
+        admitted = {one[len(prefix) :] for one in run.admitted if one.startswith(prefix)}
+        return Reading(self.all_checks, admitted).read(payload)
+
+    def _refusal(self, found: Sequence[Found], stage: Stage, payload: Payload) -> Refusal:
+        return Refusal(
+            guard=self.name, rule=found[0].rule, text=refusal_text(found[0], stage, payload)
+        )
+
+    async def _called(self, inner: Node, message: Message, run: Run) -> Message:
+        """Call a tool: what it says in an error is filtered as its results are."""
+        told: list[ToolCalled] = []
+
+        def emit(event: Event) -> None:
+            if isinstance(event, ToolCalled) and event.error:
+                told.append(event)
+            else:
+                run.emit(event)
+
+        try:
+            return await inner(message, replace(run, emit=emit))
+        except ToolFailed as error:
+            said = await self._cleaned(error.message, run)
+            if said == error.message:
+                raise
+            raise type(error)(said, hint=error.hint) from None
+        finally:
+            for event in told:
+                run.emit(event.model_copy(update={"error": await self._cleaned(event.error, run)}))
+
+    async def _cleaned(self, text: str, run: Run) -> str:
+        failure = Failure(error="ToolFailed", text=text)
+        reading = closed(self.name, "input", run, lambda: Reading(self.all_checks).read(failure))
+        if isinstance(reading, Refusal):
+            return reading.text
+        if not reading.hidden:
+            return text
+        numbers = await run.vault.hide(run.id, reading.hidden, reading.taken)
+        return cast("Failure", reading.redacted(failure, numbers)).text
 
 
-_WORDS = {
-    "email": "an e-mail address",
-    "card": "a card number",
-    "iban": "a bank account number",
-    "phone": "a phone number",
-    "ssn": "a social security number",
-    "ip": "an IP address",
-}
+def _stage(payload: Payload, side: Literal["input", "output"]) -> Stage:
+    """A tool's call is an action; its result comes in, though it comes back."""
+    if isinstance(payload, Proposal | Invocation):
+        return "action"
+    return "input" if isinstance(payload, Returned) else side
 
 
-def _refusal(rule: str, stage: Stage) -> str:
-    what = _WORDS.get(rule, "a password, key or other credential")
-    if stage == "input":
-        return f"Your message seems to hold {what}. Please send it again without it."
-    if stage == "action":
-        return f"The proposed action holds {what}, so it was stopped."
-    return f"The answer held {what}, so it cannot be shown."
-
-
-@dataclass
-class _Numbers:
-    """Placeholders given out within one visit: by value, and those that were there before."""
-
-    given: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
-    taken: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
-
-    def note(self, text: str) -> None:
-        """Placeholders that stand in a text already keep their meaning: no new value gets them."""
-        self.taken.update((m[1], int(m[2])) for m in PLACEHOLDER.finditer(text))
-
-    def placeholder(self, label: str, key: str) -> str:
-        """The placeholder of a value."""
-        number = self.given.get((label, key))
-        if number is None:
-            number = 1
-            while (label, number) in self.taken:
-                number += 1
-            self.given[label, key] = number
-            self.taken.add((label, number))
-        return f"[{label}_{number}]"
-
-
-@dataclass
-class _Pass:
-    """One look over every text of a payload."""
-
-    filter: ContentFilter
-    admitted: frozenset[str]
-    numbers: _Numbers
-    tally: Counter[tuple[str, VerdictName]] = field(
-        default_factory=Counter[tuple[str, VerdictName]]
-    )
-
-    def rules(self, verdict: VerdictName) -> list[str]:
-        """The rules that gave this verdict, in the order they were found."""
-        return [rule for rule, given in self.tally if given == verdict]
-
-    def payload(self, payload: Payload) -> Payload:
-        """The payload with what is to be redacted redacted."""
-        match payload:
-            case Request():
-                return self._request(payload)
-            case Outcomes():
-                request = self._request(payload.request)
-                outcomes = tuple(self._outcome(o) for o in payload.outcomes)
-                return payload.model_copy(update={"request": request, "outcomes": outcomes})
-            case Answer():
-                return self._answer(payload)
-            case Handoff():
-                request, reason = self._request(payload.request), self.text(payload.reason)
-                return payload.model_copy(update={"request": request, "reason": reason})
-            case Proposal():
-                for call in payload.calls:
-                    _each_string(cast("JsonValue", call.args), self._argument)
-                return payload
-            case Escalation(held=Answer() as held):
-                return payload.model_copy(update={"held": self._answer(held)})
-            case Refusal() | Failure():
-                return payload.model_copy(update={"text": self.past(payload.text)})
-            case _:
-                return payload
-
-    def text(self, text: str) -> str:
-        """A text that is new: every action may come of it."""
-        return self._read(text, self._verdict)
-
-    def past(self, text: str) -> str:
-        """A text that was judged before, or that is the answer already: redacted at most."""
-
-        def at_most_redact(found: Found) -> VerdictName:
-            verdict = self._verdict(found)
-            return verdict if verdict == "allow" else "redact"
-
-        return self._read(text, at_most_redact)
-
-    def _request(self, request: Request) -> Request:
-        history = tuple(self._turn(turn) for turn in request.history)
-        return request.model_copy(update={"history": history, "text": self.text(request.text)})
-
-    def _turn(self, turn: Turn) -> Turn:
-        calls = tuple(self._call(call) for call in turn.tool_calls)
-        return turn.model_copy(update={"content": self.past(turn.content), "tool_calls": calls})
-
-    def _call(self, call: ToolCall) -> ToolCall:
-        args = cast("JsonObject", _each_string(cast("JsonValue", call.args), self.past))
-        return call.model_copy(update={"args": args})
-
-    def _outcome(self, outcome: Outcome) -> Outcome:
-        return outcome.model_copy(update={"text": self.text(outcome.text)})
-
-    def _answer(self, answer: Answer) -> Answer:
-        data = _each_string(answer.data, self.text)
-        return answer.model_copy(update={"text": self.text(answer.text), "data": data})
-
-    def _argument(self, text: str) -> str:
-        def only_block(found: Found) -> VerdictName | None:
-            if found.label != "SECRET":
-                return None
-            verdict = self._verdict(found)
-            return verdict if verdict == "allow" else "block"
-
-        return self._read(text, only_block)
-
-    def _verdict(self, found: Found) -> VerdictName:
-        if f"{self.filter.name}:{found.rule}" in self.admitted:
-            return "allow"
-        action = self.filter.secrets if found.label == "SECRET" else self.filter.pii
-        return "allow" if action == "off" else action
-
-    def _read(self, text: str, verdict_on: Callable[[Found], VerdictName | None]) -> str:
-        self.numbers.note(text)
-        plain = canonical(text)
-        found = find_secrets(plain.text) if self.filter.secrets != "off" else []
-        if self.filter.pii != "off":
-            found += find_pii(plain.text)
-        redacted: list[Found] = []
-        for one in found:
-            verdict = verdict_on(one)
-            if verdict is not None:
-                self.tally[one.rule, verdict] += 1
-            if verdict == "redact":
-                redacted.append(one)
-        pieces: list[str] = []
-        at = 0
-        for one in _apart(redacted):
-            start, end = plain.span(one.start, one.end)
-            pieces += [text[at:start], self.numbers.placeholder(one.label, one.key)]
-            at = end
-        return "".join([*pieces, text[at:]])
-
-
-def _apart(found: list[Found]) -> list[Found]:
-    """The spans in order, those that overlap made one: no part of any of them may stay."""
-    apart: list[Found] = []
-    # A credential's span comes first where two begin together: its label says the most.
-    for one in sorted(found, key=lambda f: (f.start, f.label != "SECRET", -f.end)):
-        if apart and one.start < apart[-1].end:
-            before = apart.pop()
-            label = "SECRET" if "SECRET" in (before.label, one.label) else before.label
-            end = max(before.end, one.end)
-            key = before.key if end == before.end else f"{before.key}\0{one.key}"
-            apart.append(Found(before.rule, label, before.start, end, key))
-        else:
-            apart.append(one)
-    return apart
-
-
-def _each_string(value: JsonValue, change: Callable[[str], str]) -> JsonValue:
-    """A JSON value with each of its strings changed, names of fields included."""
-    match value:
-        case str():
-            return change(value)
-        case list():
-            return [_each_string(item, change) for item in value]
-        case dict():
-            return {change(name): _each_string(item, change) for name, item in value.items()}
-        case _:
-            return value
+def _can_wait(payload: Payload) -> bool:
+    """Whether a person can be asked to let it through."""
+    return isinstance(payload, Request | Outcomes | Answer | Invocation | Returned)
 
 
 def _with(message: Message, payload: Payload) -> Message:

@@ -5,7 +5,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from langgraph.errors import GraphInterrupt
@@ -14,17 +14,34 @@ from pydantic import BaseModel, field_validator
 import pointsman.guardrails
 from pointsman.errors import BadOutput, DeadlineExceeded, PointsmanError, ToolFailed
 from pointsman.guardrails.approval import ApprovalGuard
+from pointsman.guardrails.breaker import BreakerGuard, Breakers
+from pointsman.guardrails.budget import BudgetGuard
+from pointsman.guardrails.bulkhead import Bulkhead
 from pointsman.guardrails.content import ContentFilter
 from pointsman.guardrails.contract import ContractGuard
+from pointsman.guardrails.door import RoleGuard
 from pointsman.guardrails.fallback import FallbackGuard
 from pointsman.guardrails.grounding import GroundingGuard
 from pointsman.guardrails.guard import Guard
+from pointsman.guardrails.leak import LeakGuard
+from pointsman.guardrails.limiter import QuotaLimiter
 from pointsman.guardrails.policy import ApprovalPolicy
-from pointsman.guardrails.rate import RateLimit
+from pointsman.guardrails.quota import Quota
+from pointsman.guardrails.rate import RateGuard, RateLimit
 from pointsman.guardrails.timeout import TimeoutGuard
+from pointsman.guardrails.vault import RevealGuard
 from pointsman.nodes.contract import Contract
-from pointsman.nodes.message import Answer, Message, Proposal, Refusal, Request, ToolCall
+from pointsman.nodes.message import (
+    Answer,
+    Invocation,
+    Message,
+    Proposal,
+    Refusal,
+    Request,
+    ToolCall,
+)
 from pointsman.nodes.run import Run
+from pointsman.nodes.tool import tool
 from tests.guardrails.bench import Bench, Inner, ask, broken_clock
 
 REQUEST = Request(text="Where is INV-1042?")
@@ -48,6 +65,12 @@ class BrokenTable(dict[str, object]):
         raise RuntimeError(key)
 
 
+@tool(effect="read")
+def look() -> str:
+    """Look."""
+    raise AssertionError("a guard never runs a tool")
+
+
 async def stand_in(message: Message, run: Run) -> Message:
     """A fallback."""
     return message.reply(Answer(text="The fallback's answer.", by="fallback"), sender="rules")
@@ -62,6 +85,9 @@ class Case:
     message: Message = field(default_factory=ask)
     inner: Callable[[], Inner] = Inner
     bad_clock: bool = False
+    broken_spend: bool = False
+    clean: Callable[[], Message] = ask
+    """A message that the guard lets through."""
     owns: tuple[type[PointsmanError], ...] = ()
 
 
@@ -87,6 +113,9 @@ CASES = {
         inner=lambda: Inner(Answer(text="x", data={"text": "x"})),
     ),
     "rate": Case(RateLimit(), RateLimit(), bad_clock=True),
+    "rate-guard": Case(
+        RateGuard(QuotaLimiter((Quota(60),))), RateGuard(QuotaLimiter((Quota(60),))), bad_clock=True
+    ),
     "approval": Case(
         ApprovalGuard(ApprovalPolicy(), {}),
         ApprovalGuard(ApprovalPolicy(), BrokenTable()),  # pyright: ignore[reportArgumentType]
@@ -98,6 +127,25 @@ CASES = {
         GroundingGuard(),
         GroundingGuard(),
         inner=lambda: Inner(Answer.model_construct(text="x", evidence=(None,))),  # pyright: ignore
+    ),
+    "breaker": Case(BreakerGuard(Breakers()), BreakerGuard(Breakers(clock=broken_clock))),
+    "role": Case(
+        RoleGuard(Contract("billing", actions=frozenset({"look"})), look),
+        RoleGuard(Contract("billing", actions=frozenset({"look"})), look),
+        clean=lambda: ask(Invocation(call=ToolCall(id="c", name="look"), effect="read")),
+    ),
+    "vault": Case(
+        RevealGuard(),
+        RevealGuard(),
+        message=ask().carrying(Invocation.model_construct(call=None)),  # pyright: ignore
+        clean=lambda: ask(Invocation(call=ToolCall(id="c", name="look"), effect="read")),
+    ),
+    "bulkhead": Case(Bulkhead(2), Bulkhead(2), bad_clock=True),
+    "budget": Case(BudgetGuard(), BudgetGuard(usd=1.0), broken_spend=True),
+    "leak": Case(
+        LeakGuard("You answer for billing."),
+        LeakGuard("You answer for billing."),
+        inner=lambda: Inner(Answer.model_construct(text=None)),  # pyright: ignore[reportArgumentType]
     ),
     "timeout": Case(TimeoutGuard(5.0), TimeoutGuard(5.0), bad_clock=True),
     "fallback": Case(
@@ -120,7 +168,7 @@ async def test_langgraphs_pause_passes(case: Case) -> None:
     """An interrupt raised inside leaves every guard as the very same object."""
     pause, bench = GraphInterrupt(()), Bench()
     with pytest.raises(GraphInterrupt) as caught:
-        await case.guard.wrap(Inner(pause))(ask(), bench.run(deadline=2000.0))
+        await case.guard.wrap(Inner(pause))(case.clean(), bench.run(deadline=2000.0))
     assert caught.value is pause
     assert bench.events == []
 
@@ -138,7 +186,7 @@ async def test_cancellation_reaches_the_inner_node(case: Case) -> None:
             raise
         return message
 
-    task = asyncio.ensure_future(case.guard.wrap(waits)(ask(), Bench().run()))
+    task = asyncio.ensure_future(case.guard.wrap(waits)(case.clean(), Bench().run()))
     await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -151,6 +199,8 @@ async def test_a_fault_in_the_guards_own_check_blocks(case: Case) -> None:
     bench, inner = Bench(), case.inner()
     clock = {"clock": broken_clock} if case.bad_clock else {}
     run = bench.run(deadline=2000.0 if case.bad_clock else None, **clock)  # pyright: ignore[reportArgumentType]
+    if case.broken_spend:
+        run = replace(run, spend=None)  # pyright: ignore[reportArgumentType]
     reply = await case.broken.wrap(inner)(case.message, run)
     assert isinstance(reply.payload, Refusal)
     assert (reply.payload.guard, reply.payload.rule) == (case.broken.name, "guard-error")
@@ -166,7 +216,7 @@ async def test_an_inner_error_passes_unchanged(case: Case) -> None:
             continue
         inner, bench = Inner(error), Bench()
         with pytest.raises(type(error)) as caught:
-            await case.guard.wrap(inner)(ask(), bench.run())
+            await case.guard.wrap(inner)(case.clean(), bench.run())
         assert caught.value is error
         assert len(inner.got) == 1
         assert bench.events == []
@@ -174,9 +224,9 @@ async def test_an_inner_error_passes_unchanged(case: Case) -> None:
 
 async def test_a_clean_message_passes_unchanged_both_ways(case: Case) -> None:
     """Nothing to find: the inner node gets the message itself, once, the caller the very reply."""
-    bench, inner, asked = Bench(), Inner(), ask()
+    bench, inner, asked = Bench(), Inner(), case.clean()
     reply = await case.guard.wrap(inner)(asked, bench.run())
-    assert [got is asked for got in inner.got] == [True]
+    assert inner.got == [asked]
     assert reply.payload == inner.gives
     assert bench.events == []
 

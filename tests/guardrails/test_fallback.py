@@ -5,6 +5,7 @@ import pytest
 from pointsman.errors import (
     BadOutput,
     BudgetExceeded,
+    CircuitOpen,
     DeadlineExceeded,
     HopLimit,
     ModelAuth,
@@ -12,6 +13,7 @@ from pointsman.errors import (
     ModelTimeout,
     NoModel,
     PointsmanError,
+    RateLimited,
     StoreFull,
     ToolFailed,
     Ungrounded,
@@ -24,7 +26,7 @@ from tests.guardrails.bench import Bench, Inner, ask
 
 OURS = [
     BadOutput("x"), Ungrounded("x"), ModelRejected("x"), DeadlineExceeded("x"),
-    NoModel("x", attempts=(), transient=True),
+    NoModel("x", attempts=(), transient=True), CircuitOpen("x"), RateLimited("x"),
 ]  # fmt: skip
 NOT_OURS = [
     NoModel("x", attempts=(), transient=False), ModelAuth("x"), UnknownModel("x"),
@@ -85,3 +87,11 @@ async def test_a_fallbacks_hand_off_and_error_pass() -> None:
     with pytest.raises(BadOutput) as caught:
         await FallbackGuard(Inner(second)).wrap(Inner(BadOutput("x")))(ask(), Bench().run())
     assert caught.value is second
+
+
+async def test_who_answers_where_the_specialist_was_not_asked() -> None:
+    """An open breaker and a full bulkhead lead to `instead`; a failed visit does not."""
+    late, early = Inner(Answer(text="late")), Inner(Answer(text="early"))
+    for error in (CircuitOpen("x"), RateLimited("x"), BadOutput("x")):
+        await FallbackGuard(late, early).wrap(Inner(error))(ask(), Bench().run())
+    assert (len(late.got), len(early.got)) == (1, 2)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from pointsman.errors import Ungrounded
 from pointsman.guardrails.grounding import GroundingGuard, facts
+from pointsman.nodes.event import Judged, Span
 from pointsman.nodes.message import Answer, Source
 from tests.guardrails.bench import Bench, Inner, ask
 
@@ -27,6 +28,11 @@ from tests.guardrails.bench import Bench, Inner, ask
         ("0.50", "0.5"),
         ("0.125", "0.125"),
         ("99,9", "99.9"),
+        ("1'042.50", "1042.5"),
+        ("1\u202f042,50", "1042.5"),
+        ("\uff11\uff10\uff14\uff12.\uff15\uff10", "1042.5"),
+        ("1\u200b042", "1042"),
+        ("\u0661\u0660\u0664\u0662", "1042"),
     ],
 )
 def test_a_number_has_one_normal_form(text: str, normal: str) -> None:
@@ -94,3 +100,46 @@ async def test_only_a_models_answer_is_judged(by: Source) -> None:
     inner = gives("INV-9999", by)
     reply = await GroundingGuard().wrap(inner)(ask(), Bench().run())
     assert reply.payload is inner.gives
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is \uff11\uff10\uff14\uff13 dollars.",
+        "INV-1\u200b043",
+        "\u0661\u0660\u0664\u0663",
+        "10\u03364\u03363",
+    ],
+)
+async def test_a_figure_in_disguise_is_a_figure(text: str) -> None:
+    """Full-width, Arabic, with invisible or combining characters: still nobody gave it."""
+    with pytest.raises(Ungrounded):
+        await GroundingGuard().wrap(gives(text))(ask(), Bench().run())
+
+
+@pytest.mark.parametrize("letter", ["\u0430", "\uff41", "a\u200b"])
+async def test_an_address_must_be_the_very_one(letter: str) -> None:
+    """A look-alike reads the same and leads elsewhere."""
+    given = "See https://pay.example/a"
+    good = Inner(Answer(text=given, evidence=(given,)))
+    assert (await GroundingGuard().wrap(good)(ask(), Bench().run())).payload is good.gives
+    bad = Inner(Answer(text=given.replace("pay", f"p{letter}y"), evidence=(given,)))
+    with pytest.raises(Ungrounded, match="link"):
+        await GroundingGuard().wrap(bad)(ask(), Bench().run())
+
+
+async def test_a_day_may_be_told_in_words() -> None:
+    """The year and the day of a date in the evidence are known, and so is the date of a time."""
+    evidence = ("paid 2024-03-05T14:30:00Z",)
+    inner = Inner(Answer(text="Paid on 5 March 2024 (2024-03-05) at 14:30.", evidence=evidence))
+    assert (await GroundingGuard().wrap(inner)(ask(), Bench().run())).payload is inner.gives
+
+
+async def test_the_verdict_says_where() -> None:
+    """The span in the answer, the version of the rules, and never the figure."""
+    bench = Bench()
+    with pytest.raises(Ungrounded):
+        await GroundingGuard().wrap(gives("It is \uff11\uff10\uff14\uff13."))(ask(), bench.run())
+    (event,) = [e for e in bench.events if isinstance(e, Judged)]
+    assert event.spans == (Span(at="answer.text", start=6, end=10),)
+    assert len(event.policy_version) == 12

@@ -319,6 +319,9 @@ CHANGES: dict[str, object] = {
     "signals": ("content:*",),
     "every_origin": ("person",),
     "any_origin": ("person",),
+    "content_origin": ("model",),
+    "named": True,
+    "harmless": (Limit("usd", at_most=5),),
     "terms": Terms(approvals=2),
     "reason": "why",
 }

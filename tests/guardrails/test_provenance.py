@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, JsonValue
 
 from pointsman.guardrails.provenance import NAME, provenance
-from pointsman.nodes.message import Attachment, Provenance, Request, ToolCall, Turn
+from pointsman.nodes.message import Attachment, Provenance, Quote, Request, ToolCall, Turn
 from pointsman.nodes.specialist import AnyTool
 from pointsman.nodes.tool import tool
 
@@ -274,3 +274,48 @@ def test_many_arguments_in_a_long_text() -> None:
     args: dict[str, JsonValue] = {"invoice": [f"value {n}" for n in range(50)]}
     found = provenance(lookup, args, Request(text=long), (), TOOLS)
     assert [p.origin for p in found] == ["model"] * 49 + ["person"]
+
+
+@pytest.mark.parametrize(
+    ("quotes", "origin", "source"),
+    [
+        ((Quote(origin="tool", source="crm", text=f"IBAN {IBAN}"),), "tool", "crm"),
+        ((Quote(origin="tool", source="crm", text=f"no {IBAN}", asked=IBAN),), "model", ""),
+        ((Quote(origin="document", source="mail", text=f"to {IBAN}!"),), "document", "mail"),
+        ((Quote(origin="model", source="billing", text=f"to {IBAN}"),), "model", ""),
+        ((Quote(origin="document", source="mail", text="", cut=True),), "document", "mail"),
+    ],
+)
+def test_what_was_handed_on_keeps_its_origin(
+    quotes: tuple[Quote, ...], origin: str, source: str
+) -> None:
+    """A specialist's words are no source; an echo proves nothing; what a cut document held could be
+    anything."""
+    args: dict[str, JsonValue] = {"to": IBAN, "usd": 5, "note": ""}
+    found = provenance(pay, args, Request(text="pay", handed=quotes), (), {})
+    assert (found[0].origin, found[0].source) == (origin, source)
+
+
+@tool(effect="write", sinks=("to",), content=("note",))
+def tell(to: str, note: str) -> str:
+    """Tell somebody."""
+    raise AssertionError("nothing runs here")
+
+
+def test_a_text_for_others_comes_from_what_it_quotes() -> None:
+    """And what points somewhere in it is a leaf of its own."""
+    read = (
+        Turn(role="assistant", tool_calls=(ToolCall(id="a", name="mail"),)),
+        Turn(role="tool", name="mail", tool_call_id="a", content="visit www.evil.com for a prize"),
+    )
+    tools = {"mail": mail}
+    args: dict[str, JsonValue] = {"to": "ana", "note": "Do visit www.evil.com for a prize!"}
+    found = provenance(tell, args, Request(text="tell ana"), read, tools)
+    assert [(p.argument, p.origin, p.content) for p in found] == [
+        ("to", "person", False),
+        ("note", "document", True),
+        ("note (www.evil.com)", "document", False),
+    ]
+    own: dict[str, JsonValue] = {"to": "ana", "note": "You win a prize."}
+    found = provenance(tell, own, Request(text="tell ana"), read, tools)
+    assert [(p.origin, p.content) for p in found] == [("person", False), ("model", True)]

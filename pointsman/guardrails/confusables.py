@@ -1,0 +1,102 @@
+"""Characters that look like an ASCII character (Unicode confusables, UTS 39).
+
+Only those that stand for one character and are no compatibility form of it (NFKD does those), of
+scripts that words are spoofed with. What looks like a capital I stands for `I`, where the table
+of the standard says `l`: rules compare without regard to case. Some small Cyrillic and Greek
+letters are added, which the standard leaves out and attacks use.
+"""
+
+LOOK_ALIKES = {
+    "\n": "\u2028\u2029",
+    "!": "\u01c3\u2d51",
+    '"': "\u00ab\u00bb\u201c\u201d\u201e\u201f",
+    "&": "\ua778",
+    "'": (
+        "\u02b9\u02bb\u02bc\u02bd\u02be\u02c8\u02ca\u02cb\u144a\u16cc\u2018\u2019\u201b"
+        "\u2032\u2035\ua78c"
+    ),
+    "(": "\u2768\u2772",
+    ")": "\u2769\u2773",
+    "*": "\u066d\u204e\u2217\U0001031f",
+    "+": "\u2795\U0001029b",
+    ",": "\u201a\ua4f9",
+    "-": "\u2010\u2012\u2013\u2014\u2015\u2043\u2212\u2796\u2cba",
+    ".": "\u3002\ua4f8",
+    "/": "\u2041\u2044\u2215\u2571\u27cb\u29f8\u2cc6",
+    "2": "\u01a7\u03e8\u14bf\ua644\ua75a",
+    "3": "\u01b7\u021c\u0417\u04e0\u2ccc\ua76a\ua7ab\U000118ca",
+    "4": "\u13ce\U000118af",
+    "5": "\u01bc\U000118bb",
+    "6": "\u0431\u13ee\u2cd2\U000118d5",
+    "7": "\U000104d2\U000118c6",
+    "8": "\u0222\u0223\U0001031a",
+    "9": "\u2cca\ua76e\U000118ac\U000118cc\U000118d6",
+    ":": "\u02d0\u205a\u2236\ua4fd",
+    "<": "\u1438\u16b2\u2039\u276e",
+    "=": "\u2e40",
+    ">": "\u1433\u203a\u276f",
+    "?": "\u0241\u0294\u13ae",
+    "A": "\u0391\u0410\u13aa\u15c5\ua4ee\U000102a0",
+    "B": "\u0392\u0412\u13f4\u15f7\ua4d0\ua7b4\U00010282\U000102a1\U00010301",
+    "C": "\u0421\u13df\u2ca4\ua4da\U000102a2\U00010302\U00010415\U0001051c",
+    "D": "\u13a0\u15de\u15ea\ua4d3",
+    "E": "\u0395\u0415\u13ac\u22ff\u2d39\ua4f0\U00010286\U000118a6\U000118ae",
+    "F": "\u03dc\u15b4\ua4dd\U00010287\U000102a5\U00010525\U000118a2\U000118c2",
+    "G": "\u050c\u13c0\u13f3\ua4d6",
+    "H": "\u0397\u041d\u13bb\u157c\u2c8e\ua4e7\U000102cf",
+    "I": "\u0196\u0399\u0406\u04c0\u16c1\u2c92\u2d4f\ua4f2\U0001028a\U00010309",
+    "J": "\u037f\u0408\u13ab\u148d\ua4d9",
+    "K": "\u039a\u041a\u13e6\u16d5\u2c94\ua4d7\U00010518",
+    "L": "\u13de\u14aa\u2cd0\ua4e1\U0001041b\U00010526\U000118a3\U000118b2",
+    "M": "\u039c\u03fa\u041c\u13b7\u15f0\u16d6\u2c98\ua4df\U000102b0\U00010311",
+    "N": "\u039d\u2c9a\ua4e0\U00010513",
+    "O": (
+        "\u039f\u041e\u0555\u2c9e\u2d54\ua4f3\U00010292\U000102ab\U00010404\U000104c2"
+        "\U00010516\U000118b5"
+    ),
+    "P": "\u03a1\u0420\u13e2\u146d\u2ca2\ua4d1\U00010295",
+    "Q": "\u2d55",
+    "R": "\u01a6\u13a1\u13d2\u1587\ua4e3\U000104b4",
+    "S": "\u0405\u054f\u13d5\u13da\ua4e2\U00010296\U00010420",
+    "T": ("\u03a4\u0422\u13a2\u22a4\u27d9\u2ca6\ua4d4\U00010297\U000102b1\U00010315\U000118bc"),
+    "U": "\u054d\u144c\u222a\u22c3\ua4f4\U000104ce\U000118b8",
+    "V": "\u0474\u13d9\u142f\u2d38\ua4e6\U0001051d\U000118a0",
+    "W": "\u051c\u13b3\u13d4\ua4ea",
+    "X": (
+        "\u03a7\u0425\u16b7\u2573\u2cac\u2d5d\ua4eb\ua7b3\U00010290\U000102b4\U00010317\U00010527"
+    ),
+    "Y": "\u03a5\u0423\u04ae\u13a9\u13bd\u2ca8\ua4ec\U000102b2\U000118a4",
+    "Z": "\u0396\u13c3\ua4dc\U000118a9",
+    "\\": "\u2216\u27cd\u29f5\u29f9",
+    "^": "\u02c6",
+    "a": "\u0250\u0251\u03b1\u0430\u237a",
+    "b": "\u0184\u03b2\u042c\u0432\u13cf\u1472\u15af",
+    "c": "\u0441\u2ca5\uabaf\U0001043d",
+    "d": "\u0501\u13e7\u146f\ua4d2",
+    "e": "\u01dd\u0259\u03b5\u0435\u0454\u04bd\u0511\u212e\uab32",
+    "f": "\u0584\u1e9d\uab35",
+    "g": "\u018d\u0261\u0581",
+    "h": "\u043d\u04bb\u0570\u13c2",
+    "i": "\u0131\u0269\u03b9\u0456\u13a5\u2373\ua647\uab75\U000118c3",
+    "j": "\u03f3\u0458",
+    "k": "\u03ba\u043a",
+    "l": "\u01c0\u04cf\u2223\u23fd",
+    "m": "\u043c",
+    "n": "\u03b7\u0578\u057c",
+    "o": ("\u03bf\u03c3\u043e\u0585\u1d11\u2c9f\uab3d\U0001042c\U000104ea\U000118c8\U000118d7"),
+    "p": "\u03c1\u0440\u2374\u2ca3",
+    "q": "\u051b\u0563\u0566",
+    "r": "\u0433\u0491\u1d26\u2c85\uab47\uab48\uab81",
+    "s": "\u01bd\u0455\uabaa\U00010448\U000118c1",
+    "t": "\u03c4\u0442",
+    "u": "\u00b5\u028b\u03bc\u03c5\u057d\ua79f\U000104f6\U000118d8",
+    "v": "\u03bd\u0475\u2228\u22c1\uaba9\U000118c0",
+    "w": "\u026f\u0461\u051d\u0561\uab83",
+    "x": "\u03c7\u0445\u1541\u157d\u292b\u292c\u2a2f",
+    "y": "\u0263\u03b3\u0443\u04af\u1d8c\U000118dc",
+    "z": "\uab93\U000118c4",
+    "{": "\u2774",
+    "}": "\u2775",
+    "~": "\u2053\u223c",
+}
+"""What each of these ASCII characters is spoofed with."""
