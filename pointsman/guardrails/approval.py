@@ -9,11 +9,16 @@ from pointsman.guardrails.provenance import provenance
 from pointsman.guardrails.verdict import VerdictName
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.event import Judged
+from pointsman.nodes.handed import bounded
 from pointsman.nodes.message import (
+    Escalation,
+    Handoff,
+    Invocation,
     Message,
     Proposal,
     Refusal,
     Request,
+    Returned,
     Ruling,
     ToolCall,
     Turn,
@@ -32,7 +37,9 @@ class ApprovalGuard:
 
     A ruling the proposal came with is thrown away: only this guard may rule. The policy judges the
     arguments as they would run, coerced and with defaults. What the person said is read from the
-    message that came in, and a call's arguments come from what stood there before it. Raises
+    message that came in, and goes on so: a specialist cannot put words into the person's mouth. A
+    call's arguments come from what stood there before it. A call that a guard of its tool holds
+    asks. Raises
     BadOutput for arguments that do not fit the tool.
     """
 
@@ -46,6 +53,9 @@ class ApprovalGuard:
         async def ruled(message: Message, run: Run) -> Message:
             reply = await inner(message, run)
             payload = reply.payload
+            if isinstance(payload, Handoff):
+                said = _as_said(payload.request, request_of(message))
+                return reply.carrying(payload.model_copy(update={"request": said}))
             if not isinstance(payload, Proposal):
                 return reply
             rulings = closed(
@@ -56,7 +66,8 @@ class ApprovalGuard:
             )
             if isinstance(rulings, Refusal):
                 return reply.carrying(rulings)
-            return reply.carrying(payload.model_copy(update={"rulings": rulings}))
+            said = _as_said(payload.request, request_of(message))
+            return reply.carrying(payload.model_copy(update={"rulings": rulings, "request": said}))
 
         return ruled
 
@@ -83,7 +94,12 @@ class ApprovalGuard:
         return not isinstance(ruling, Refusal) and ruling.verdict == "allow"
 
     def _rule_on_each(self, proposal: Proposal, request: Request, run: Run) -> tuple[Ruling, ...]:
-        rulings = tuple(self._rule_on(c, request, proposal.transcript, run) for c in proposal.calls)
+        held = {h.held.call.id: h for h in proposal.held if isinstance(h.held, Invocation)}
+        held |= {h.held.call_id: h for h in proposal.held if isinstance(h.held, Returned)}
+        rulings = tuple(
+            _held(self._rule_on(c, request, proposal.transcript, run), held.get(c.id))
+            for c in proposal.calls
+        )
         for ruling in rulings:
             run.emit(
                 Judged(
@@ -132,6 +148,23 @@ class ApprovalGuard:
                 egress=tool.leaves_machine(args),
             )
         )
+
+
+def _held(ruling: Ruling, held: Escalation | None) -> Ruling:
+    """The ruling, and that a guard of the tool wants a person to look. It never weakens one."""
+    if held is None or ruling.verdict == "deny":
+        return ruling
+    rule = f"{held.guard}:{held.rule}"
+    reason = " ".join(filter(None, (ruling.reason, held.reason)))
+    return ruling.model_copy(update={"verdict": "ask", "held": rule, "reason": reason})
+
+
+def _as_said(request: Request, came: Request) -> Request:
+    """The request with the words, files and history that came in, whatever became of them inside.
+    Of what was handed on nothing is lost."""
+    lost = tuple(q for q in came.handed if q not in request.handed)
+    kept = came.model_copy(update={"handed": bounded((*lost, *request.handed))})
+    return came if kept == came else kept
 
 
 def _before(call: ToolCall, transcript: Sequence[Turn]) -> Sequence[Turn]:

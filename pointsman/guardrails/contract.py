@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from pointsman.errors import BadOutput
-from pointsman.guardrails.content import PLACEHOLDER
 from pointsman.guardrails.guard import closed
 from pointsman.nodes.contract import Contract
 from pointsman.nodes.digest import canonical
@@ -13,6 +12,7 @@ from pointsman.nodes.event import Judged
 from pointsman.nodes.message import Answer, Handoff, Message, Proposal, Refusal, Request
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
+from pointsman.nodes.vault import OURS
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,15 @@ class ContractGuard:
                         f"{role!r} proposed {foreign[0]!r}, which its contract does not allow."
                     )
                 for call in calls:
-                    hidden = PLACEHOLDER.search(canonical(call.args).decode("utf-8", "replace"))
+                    written = canonical(call.args).decode("utf-8", "replace")
+                    seen = {label.upper() for label in self.contract.reveals.get(call.name, ())}
+                    hidden = next((m for m in OURS.finditer(written) if m[1] not in seen), None)
                     if hidden:
                         raise BadOutput(
                             f"{role!r} proposed {call.name!r} with {hidden.group()} in place of a"
                             " value that a filter redacted.",
-                            hint="Let the tool look the value up, or set that filter off.",
+                            hint=f"Declare reveals=({hidden[1].lower()!r},) on it, let it look the"
+                            " value up, or set that filter off.",
                         )
             case Handoff(to=to) if to not in self.contract.hands_off_to:
                 raise BadOutput(

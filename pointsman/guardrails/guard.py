@@ -68,5 +68,6 @@ def closed(
         )  # fmt: skip
         return Refusal(
             guard=guard, rule="guard-error",
-            text="This message could not be checked, so it was stopped. Please try again later.",
+            text="Sorry, I can't check this message just now, so it was stopped. Please try again"
+            " later.",
         )  # fmt: skip

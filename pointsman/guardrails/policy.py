@@ -14,6 +14,8 @@ from pointsman.nodes.message import Origin, Provenance, Ruling, Terms
 from pointsman.nodes.tool import Effect, Stakes
 
 Then = Literal["allow", "ask", "deny"]
+WARY = ("content:injection*",)
+"""The signals that raise the approval level unless a policy says otherwise."""
 Scalar = str | int | float | bool | None
 
 
@@ -133,6 +135,15 @@ class PolicyRule:
     """Every sensitive argument comes from one of these. A call without any fits."""
     any_origin: tuple[Origin, ...] = ()
     """At least one sensitive argument comes from one of these."""
+    content_origin: tuple[Origin, ...] = ()
+    """Every text for others to read (`Tool.content`) comes from one of these; `every_origin` then
+    speaks of the other arguments only. Empty: such a text is an argument like any."""
+    named: bool = False
+    """The person named it: one argument at least stands in their words and is more than a short
+    number or a word of two letters, which may stand there for something else."""
+    harmless: tuple[Limit | Is, ...] = ()
+    """While one of these holds for an argument, it may come from anywhere: a small amount to whom
+    the person named."""
     terms: Terms = field(default_factory=Terms)
     """Who decides, and until when. What is not given here is as the policy's `terms` say."""
     reason: str = ""
@@ -151,6 +162,7 @@ class PolicyRule:
         _known(self, "stakes", (self.stakes or "low",), Stakes)
         _known(self, "every_origin", self.every_origin, Origin)
         _known(self, "any_origin", self.any_origin, Origin)
+        _known(self, "content_origin", self.content_origin, Origin)
 
     def matches(self, action: Action) -> bool:
         """Whether every condition holds for the action."""
@@ -163,15 +175,28 @@ class PolicyRule:
             and self.egress in (None, action.egress)
             and all(condition.holds(action.args) for condition in self.when)
             and (not self.signals or any(_any(self.signals, s) for s in action.signals))
-            and self._fits_origins(action.provenance)
+            and self._fits_origins(action.provenance, action.args)
         )
 
-    def _fits_origins(self, provenance: tuple[Provenance, ...] | None) -> bool:
+    def _fits_origins(self, provenance: tuple[Provenance, ...] | None, args: JsonObject) -> bool:
         if provenance is None:
-            return not self.every_origin and not self.any_origin
+            conditions = (self.every_origin, self.any_origin, self.content_origin)
+            return not any(conditions) and not self.named
         origins = [p.origin for p in provenance]
-        every = not self.every_origin or all(o in self.every_origin for o in origins)
-        return every and (not self.any_origin or any(o in self.any_origin for o in origins))
+        texts = [p.origin for p in provenance if self.content_origin and p.content]
+        free = {c.argument for c in self.harmless if c.holds(args)}
+        others = [
+            p.origin
+            for p in provenance
+            if not (self.content_origin and p.content) and p.argument not in free
+        ]
+        named = any(p.origin == "person" and not p.slight for p in provenance)
+        return (
+            (not self.every_origin or all(o in self.every_origin for o in others))
+            and all(o in self.content_origin for o in texts)
+            and (not self.any_origin or any(o in self.any_origin for o in origins))
+            and (named or not self.named)
+        )
 
     def __str__(self) -> str:
         parts = [
@@ -185,6 +210,9 @@ class PolicyRule:
             *([f"after {' or '.join(self.signals)}"] if self.signals else []),
             *([f"all from {' or '.join(self.every_origin)}"] if self.every_origin else []),
             *([f"any from {' or '.join(self.any_origin)}"] if self.any_origin else []),
+            *(["named by the person"] if self.named else []),
+            *(f"unless {condition}" for condition in self.harmless),
+            *([f"texts from {' or '.join(self.content_origin)}"] if self.content_origin else []),
         ]
         return f"{self.name}: {self.then} {'; '.join(parts)}"
 
@@ -195,14 +223,18 @@ class ApprovalPolicy:
     machine; other reads are allowed.
 
     A high-stakes action asks always, unless a rule denies it: no rule lets one pass, only a grant.
+    So does what changes or leaves something once the run has read what looks like an attack.
     Raises Misconfigured for two rules of one name.
     """
 
     rules: tuple[PolicyRule, ...] = ()
     terms: Terms = field(default_factory=Terms)
     """Who decides, and until when, where the rule that asks does not say."""
+    wary: tuple[str, ...] = WARY
+    """Globs over what text filters found in the run. After one of these no rule lets a write or a
+    read that leaves the machine pass: a person is asked. Empty: signals change nothing."""
     version: str = field(init=False)
-    """First 12 hex digits of the SHA-256 over rules and terms: stands on every ticket."""
+    """First 12 hex digits of the SHA-256 over all of it: stands on every ticket."""
 
     def __post_init__(self) -> None:
         names = [rule.name for rule in self.rules]
@@ -211,7 +243,12 @@ class ApprovalPolicy:
             raise Misconfigured(
                 f"The approval policy has two rules named {twice[0]!r}.", hint="Rename one."
             )
-        content = digest(_form(self.rules), _form(self.terms))
+        if not isinstance(cast("object", self.wary), tuple):
+            raise Misconfigured(
+                f"The approval policy's wary={self.wary!r} is no tuple.",
+                hint=f"Write wary=({self.wary!r},).",
+            )
+        content = digest(_form(self.rules), _form(self.terms), list(self.wary))
         object.__setattr__(self, "version", content[:12])
 
     def rule_on(self, action: Action) -> Ruling:
@@ -223,6 +260,10 @@ class ApprovalPolicy:
             then, name, reason = rule.then, rule.name, rule.reason
         if then == "allow" and action.stakes == "high":
             then, name, reason = "ask", "high-stakes", "a high-stakes action always asks"
+        signal = self._alarm(action) if then == "allow" else ""
+        if signal:
+            then, name = "ask", "wary"
+            reason = f"{signal} was found in what this run has read; without that it would pass"
         return Ruling(
             call_id=action.call_id,
             verdict=then,
@@ -232,6 +273,12 @@ class ApprovalPolicy:
             terms=self.terms_of(rule) if rule else self.terms,
             provenance=action.provenance or (),
         )
+
+    def _alarm(self, action: Action) -> str:
+        """The signal for which an action that would pass asks a person."""
+        if action.effect == "read" and not action.egress:
+            return ""
+        return next((s for s in sorted(action.signals) if _any(self.wary, s)), "")
 
     def terms_of(self, rule: PolicyRule) -> Terms:
         """The rule's terms, and the policy's for what they do not give."""

@@ -14,10 +14,16 @@ from typing import cast
 from pydantic import BaseModel, JsonValue
 
 from pointsman.guardrails.literal import Needle, Text, number_of
+from pointsman.guardrails.quoting import Quoting, pointers
 from pointsman.nodes.digest import JsonObject
-from pointsman.nodes.message import Origin, Provenance, Request, ToolCall, Turn
+from pointsman.nodes.handed import is_handed, said
+from pointsman.nodes.message import Origin, Provenance, Quote, Request, ToolCall, Turn
 from pointsman.nodes.specialist import AnyTool
 
+INSIDE = " ({})"
+"""Ends the path of a link, an address or a long number inside a text."""
+LONGEST_POINTER = 80
+_LETTERS, _DIGITS = 3, 5
 NAME = " (name)"
 """Ends the path of an entry whose name was chosen by the call, as the keys of a free object are."""
 
@@ -35,18 +41,34 @@ def provenance(
     result of one of `tools` that returns records, unless its call held the value too (an echo
     proves nothing); `document`, in any other result or an attachment's name or address; `default`;
     `model`. Empty lists and objects are leaves too, and so are the names in a free object, at their
-    path and NAME. Truth values, null and texts without a word are found nowhere.
+    path and NAME. Of a text for others to read (`Tool.content`) the question is what it quotes, and
+    what in it points somewhere is a leaf of its own. Quotes that came with a hand-off count as what
+    they are. Truth values, null and texts without a word are found nowhere.
     """
     sources = _Sources(request, transcript, tools)
     schema = _schema(tool.args_model)
     defaults = dict(_defaults(schema))
     found: list[Provenance] = []
-    for name in args if tool.sinks is None else tool.sinks:
+    sensitive = args if tool.sinks is None else dict.fromkeys((*tool.sinks, *tool.content))
+    for name in sensitive:
         for path, value in _parts(args[name], name, schema.names) if name in args else ():
-            origin, source = sources.of(value)
+            content = name in tool.content and isinstance(value, str)
+            origin, source = sources.of_content(str(value)) if content else sources.of(value)
             if origin == "model" and path in defaults and _same(defaults[path], value):
                 origin = "default"
-            found.append(Provenance(argument=path, origin=origin, source=source))
+            found.append(
+                Provenance(
+                    argument=path,
+                    origin=origin,
+                    source=source,
+                    content=content,
+                    slight=_slight(value),
+                )
+            )
+            for pointer in pointers(str(value)) if content and origin != "person" else ():
+                origin, source = sources.of(pointer)
+                shown = f"{path}{INSIDE.format(pointer[:LONGEST_POINTER])}"
+                found.append(Provenance(argument=shown, origin=origin, source=source))
     return tuple(found)
 
 
@@ -65,8 +87,11 @@ class _Sources:
         self._documents: list[tuple[str, Text]] = [
             (a.name or a.uri, Text(text)) for a in request.attachments for text in (a.uri, a.name)
         ]
+        self._cut = ""
+        for quote in request.handed:
+            self._quoted(quote)
         for turn in transcript:
-            if turn.role != "tool":
+            if turn.role != "tool" or is_handed(turn, request):
                 continue
             name, text = turn.name or "", Text(turn.content)
             # A name that is no tool's was made up by the model, and the result quotes it.
@@ -86,27 +111,39 @@ class _Sources:
         for name, text in self._documents:
             if needle.resembles(text):
                 return "document", name
+        return ("document", self._cut) if self._cut else ("model", "")
+
+    def of_content(self, text: str) -> tuple[Origin, str]:
+        """As `of`, for a text that others will read: it comes from all that it quotes."""
+        origin, source = self.of(text)
+        if origin != "model":
+            return origin, source
+        quoting = Quoting(text, self._person)
+        for name, one in self._documents:
+            if quoting.quotes(one):
+                return "document", name
+        for name, one, _ in self._records:
+            if quoting.quotes(one):
+                return "tool", name
         return "model", ""
+
+    def _quoted(self, quote: Quote) -> None:
+        """What came with a hand-off keeps its label. A specialist's own words are no source, and
+        what a document held beyond its cut could be anything that stands nowhere else."""
+        text = Text(quote.text)
+        match quote.origin:
+            case "tool":
+                self._records.append((quote.source, text, Text(quote.asked)))
+            case "document":
+                self._documents.append((quote.source, text))
+                self._cut = self._cut or (quote.source or "document" if quote.cut else "")
+            case "model":
+                pass
 
 
 def _asked(call: ToolCall | None) -> Text:
     """All that a call gave to its tool."""
-    return Text("\n".join(_said(call.args)) if call else "")
-
-
-def _said(value: JsonValue) -> Iterator[str]:
-    match value:
-        case dict():
-            for name, inner in value.items():
-                yield name
-                yield from _said(inner)
-        case list():
-            for inner in value:
-                yield from _said(inner)
-        case str():
-            yield value
-        case _:
-            yield number_of(value)
+    return Text("\n".join(said(call.args)) if call else "")
 
 
 def _parts(value: JsonValue, path: str, names: frozenset[str]) -> Iterator[tuple[str, JsonValue]]:
@@ -156,6 +193,13 @@ def _names(schema: JsonValue) -> Iterator[str]:
 def _defaults(schema: _Schema) -> Iterator[tuple[str, JsonValue]]:
     for name, value in schema.defaults.items():
         yield from _parts(value, name, schema.names)
+
+
+def _slight(value: JsonValue) -> bool:
+    """Fewer than three letters, and fewer than five digits."""
+    text = value if isinstance(value, str) else number_of(value)
+    letters, digits = sum(map(str.isalpha, text)), sum(map(str.isdigit, text))
+    return letters < _LETTERS and digits < _DIGITS
 
 
 def _same(one: JsonValue, other: JsonValue) -> bool:

@@ -4,8 +4,44 @@
 can use both.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+from pointsman.errors import (
+    DeadlineExceeded,
+    ModelOverloaded,
+    ModelTimeout,
+    ModelUnreachable,
+    NoModel,
+    ToolFailed,
+    ToolTimeout,
+)
+
+BreakerState = Literal["closed", "open", "half_open"]
+Moved = Callable[[BreakerState], None]
+"""Told of each state that a call moved its breaker to."""
+
+OUTAGES = (
+    ModelOverloaded, ModelTimeout, ModelUnreachable, ToolTimeout, TimeoutError, ConnectionError,
+)  # fmt: skip
+_NAMES = frozenset(kind.__name__ for kind in OUTAGES)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether an error says that what is behind is overloaded, broken, slow or away.
+
+    Only these count for a breaker: no refusal, bad request, wrong key, bound of our own or
+    cancellation. A chain of models counts when one of its models failed so, and a specialist that
+    used up its own time; not one that a run left too little. A tool counts by what it raised.
+    """
+    if isinstance(error, ToolFailed) and error.__cause__ is not None:
+        return is_outage(error.__cause__)
+    if isinstance(error, DeadlineExceeded):
+        return error.whose == "specialist"
+    if isinstance(error, NoModel):
+        return any(attempt.error in _NAMES for attempt in error.attempts)
+    return isinstance(error, OUTAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +104,9 @@ class Passage(Protocol):
 class Breaker(Protocol):
     """Circuit breakers, one a key."""
 
-    def admit(self, key: str) -> Passage:
-        """Let one call through. Raises CircuitOpen with `retry_after` in seconds."""
+    def admit(self, key: str, tell: Moved | None = None) -> Passage:
+        """Let one call through; `tell` hears of the changes of state that the call brings about.
+
+        Raises CircuitOpen with `retry_after` in seconds.
+        """
         ...

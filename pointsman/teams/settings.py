@@ -1,9 +1,10 @@
 """The one place that reads the environment."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from pointsman.errors import Misconfigured
 
@@ -30,6 +31,18 @@ class Settings:
     """Names of the span exporters they ask for: `otlp`, `console`, or an installed one's."""
     keys: frozenset[str] = frozenset()
     """Names of the variables that hold a provider's credentials. Never their values."""
+    limits: str = field(default="store", repr=False)  # an address may hold a password
+    """Where rate limits are kept: `store` (a file in the folder of state, for all processes of this
+    machine), `memory`, or a Redis address. `POINTSMAN_LIMITS`."""
+    limits_lost: Literal["closed", "open"] = "closed"
+    """What happens when that Redis is lost: nothing passes, or everything. `POINTSMAN_LIMITS_LOST`,
+    default `closed`."""
+    vault_key: str = field(default="", repr=False)
+    """32 bytes in base64 that seal what filters redact. `POINTSMAN_VAULT_KEY`; without it, a file
+    in the folder of state."""
+
+    lookup: Callable[[str], str | None] = field(default=os.environ.get, repr=False, compare=False)
+    """Reads one variable: a provider's key or base URL, at the call that needs it."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -50,7 +63,23 @@ class Settings:
             ),
             otel_exporters=_chain(exporter) or ("otlp",),
             keys=frozenset(n for n, value in env.items() if value and n.endswith(_CREDENTIALS)),
+            limits=env.get("POINTSMAN_LIMITS", "").strip() or "store",
+            limits_lost=_lost(env),
+            vault_key=env.get("POINTSMAN_VAULT_KEY", "").strip(),
+            lookup=env.get,
         )
+
+
+def _lost(env: Mapping[str, str]) -> Literal["closed", "open"]:
+    match env.get("POINTSMAN_LIMITS_LOST", "").strip():
+        case "" | "closed":
+            return "closed"
+        case "open":
+            return "open"
+        case text:
+            raise Misconfigured(
+                f"POINTSMAN_LIMITS_LOST={text!r} is neither closed nor open.", hint="Try closed."
+            )
 
 
 def _chain(text: str) -> tuple[str, ...]:

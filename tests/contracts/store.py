@@ -8,11 +8,12 @@ from tests.contracts.ledger import LedgerContract
 from tests.contracts.rows import NOW, a_grant, a_result, a_run, a_ticket, claim
 from tests.contracts.runs import RunContract
 from tests.contracts.tickets import TicketContract
+from tests.contracts.vault import VaultContract
 
 __all__ = ["NOW", "StoreContract", "a_grant", "a_result", "a_run", "a_ticket", "claim"]
 
 
-class StoreContract(RunContract, TicketContract, LedgerContract):
+class StoreContract(RunContract, TicketContract, LedgerContract, VaultContract):
     """What every Store promises."""
 
     async def test_closing_twice_is_fine(self, store: Store) -> None:

@@ -69,7 +69,7 @@ def judged(guard: str, rule: str, stage: str, verdict: str) -> Judged:
         (judged("content", "email", "input", "redact"), "content:email"),
         (judged("content", "card", "output", "block"), "content:card"),
         (judged("content", "iban", "input", "escalate"), "content:iban"),
-        (judged("content", "email", "input", "allow"), ""),
+        (judged("content", "email", "input", "allow"), "content:email"),
         (judged("approval", "small", "action", "escalate"), ""),
         (Routed(to="billing", tier="rules"), ""),
     ],

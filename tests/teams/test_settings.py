@@ -57,3 +57,11 @@ def test_keys_are_names_never_values() -> None:
     settings = Settings.read({"OPENAI_API_KEY": "sk-secret", "EMPTY_API_KEY": "", "PATH": "/bin"})
     assert settings.keys == {"OPENAI_API_KEY"}
     assert "sk-secret" not in repr(settings)
+
+
+def test_the_vaults_key_is_kept_and_never_shown() -> None:
+    """It is needed, so it is read; no repr holds it."""
+    settings = Settings.read({"POINTSMAN_VAULT_KEY": " c2VjcmV0 "})
+    assert settings.vault_key == "c2VjcmV0"
+    assert "c2VjcmV0" not in repr(settings)
+    assert Settings.read({}).vault_key == ""

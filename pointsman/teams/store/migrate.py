@@ -20,7 +20,7 @@ from pointsman.teams.tickets import (
     TicketStatus,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _LED_TO: Mapping[str, TicketStatus] = {
     "approve": "approved",
     "edit": "approved",
@@ -32,17 +32,31 @@ _LED_TO: Mapping[str, TicketStatus] = {
 
 
 def migrate(db: sqlite3.Connection, version: int, path: Path) -> None:
-    """Bring an older store up to date. Raises StoreBroken for one that a newer pointsman wrote."""
-    if version != 1:
+    """Bring an older store up to date, schema by schema. Raises StoreBroken for one that a newer
+    pointsman wrote."""
+    if not 0 < version < SCHEMA_VERSION:
         raise StoreBroken(
             f"The store {path} has schema {version}, and this pointsman knows only"
             f" {SCHEMA_VERSION} and older ones.",
             hint="Use the version of pointsman that wrote it, or another POINTSMAN_HOME.",
         )
+    for step in _STEPS[version - 1 :]:
+        step(db)
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _to_2(db: sqlite3.Connection) -> None:
     script(db, "to_2.sql")
     _decisions_into_audit(db)
     db.execute("DROP TABLE decisions")
-    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _to_3(db: sqlite3.Connection) -> None:
+    script(db, "to_3.sql")
+
+
+_STEPS = (_to_2, _to_3)
+"""From schema 1 on, in their order."""
 
 
 def _decisions_into_audit(db: sqlite3.Connection) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from pointsman.guardrails.sealing import VaultRow
 from pointsman.nodes.event import Recorded
 from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.nodes.message import Message, Status
@@ -184,6 +185,20 @@ class Store(Protocol):
         ...
 
     async def events(self, run: str) -> tuple[Recorded, ...]: ...
+
+    async def vault_add(self, run: str, rows: Sequence[VaultRow]) -> bool:
+        """Insert all of these redacted values of a run, or none: False when a number or a value of
+        the run has a row."""
+        ...
+
+    async def vault(self, run: str) -> tuple[VaultRow, ...]:
+        """What was redacted in a run, sealed, in the order in which it was added."""
+        ...
+
+    async def vault_erase(self, run: str) -> int:
+        """Delete what was redacted in a run, for good: how many values. Its placeholders stay, and
+        stand for nothing then."""
+        ...
 
     async def lease(self, name: str, owner: str, ttl: float) -> int | None:
         """Take or renew the lease for `ttl` seconds. Its epoch, which grows with each new owner;

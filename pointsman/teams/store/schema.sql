@@ -1,4 +1,4 @@
--- Schema 2. JSON columns hold pydantic models that carry their own schema_version.
+-- Schema 3. JSON columns hold pydantic models that carry their own schema_version.
 CREATE TABLE runs (
   run TEXT PRIMARY KEY,
   team TEXT NOT NULL,
@@ -110,4 +110,16 @@ CREATE TABLE leases (
   owner TEXT NOT NULL,
   epoch INTEGER NOT NULL,
   expires REAL NOT NULL
+) STRICT;
+
+-- What was redacted, sealed; the key is not in this file.
+CREATE TABLE vault (
+  run TEXT NOT NULL,
+  label TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  mac TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  sealed BLOB NOT NULL,
+  UNIQUE (run, label, number),
+  UNIQUE (run, label, mac)
 ) STRICT;

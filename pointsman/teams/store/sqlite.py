@@ -13,6 +13,7 @@ from pointsman.teams.result import Result
 from pointsman.teams.store.effectrows import EffectRows
 from pointsman.teams.store.protocol import RunRow, RunState
 from pointsman.teams.store.ticketrows import TicketRows
+from pointsman.teams.store.vaultrows import VaultTable
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _STATE: TypeAdapter[RunState] = TypeAdapter(RunState)
@@ -22,7 +23,7 @@ _RUN = (
 )
 
 
-class SqliteStore(TicketRows, EffectRows):
+class SqliteStore(TicketRows, EffectRows, VaultTable):
     """`Store` on one SQLite file. Timestamps are seconds since the epoch by `clock`."""
 
     # Runs

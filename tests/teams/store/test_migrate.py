@@ -227,3 +227,36 @@ async def test_an_old_and_a_new_store_have_the_same_tables(tmp_path: Path) -> No
         db.close()
         shapes.append(set(names) | columns)
     assert shapes[0] == shapes[1]
+
+
+async def test_a_store_of_schema_2_gets_the_vault(tmp_path: Path) -> None:
+    """Only what it lacks is made; what it holds stays."""
+    path = tmp_path / "pointsman.db"
+    _old_store(path)
+    store = SqliteStore(path)
+    await store.audit()
+    await store.aclose()
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE vault")
+        db.execute("PRAGMA user_version = 2")
+    db.close()
+    store = SqliteStore(path)
+    assert await store.vault("r1") == ()
+    assert len(await store.audit()) == len(_DECISIONS)
+    assert await store.find_run("r1") is not None
+    await store.aclose()
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    db.close()
+
+
+async def test_a_store_of_a_newer_pointsman_is_left_alone(tmp_path: Path) -> None:
+    """The error names both schemas."""
+    path = tmp_path / "pointsman.db"
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    db.close()
+    store = SqliteStore(path)
+    with pytest.raises(StoreBroken, match=f"schema {SCHEMA_VERSION + 1}"):
+        await store.audit()
+    await store.aclose()
