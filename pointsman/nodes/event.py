@@ -78,6 +78,17 @@ class ModelFailed(Frozen):
     next: str = ""
 
 
+class Cascaded(Frozen):
+    """A cascade gave its answer: a cheap try's, which a check passed or in which two tries agreed,
+    or the strong model's. Every call it took is a `model_called` of its own."""
+
+    kind: Literal["cascaded"] = "cascaded"
+    tier: str
+    specialist: str = ""
+    verdict: Literal["checked", "agreed", "escalated"]
+    model: str
+
+
 class ToolCalled(Frozen):
     """A tool ran. Arguments are recorded as a digest; the ticket holds them in full for writes."""
 
@@ -130,6 +141,16 @@ class FellBack(Frozen):
     message: str
 
 
+class BreakerMoved(Frozen):
+    """A call of this run opened a circuit breaker, probed it or closed it again."""
+
+    kind: Literal["breaker_moved"] = "breaker_moved"
+    of: Literal["specialist", "tool", "model"]
+    key: str
+    """Its name."""
+    state: Literal["closed", "open", "half_open"]
+
+
 class RunStarted(Frozen):
     """A run began."""
 
@@ -155,11 +176,13 @@ Event = Annotated[
     | Judged
     | ModelCalled
     | ModelFailed
+    | Cascaded
     | ToolCalled
     | TicketOpened
     | TicketDecided
     | TicketReminded
     | FellBack
+    | BreakerMoved
     | RunEnded,
     Field(discriminator="kind"),
 ]

@@ -64,6 +64,25 @@ class Request(Frozen):
     attachments: tuple[Attachment, ...] = ()
     history: tuple[Turn, ...] = ()
     """Earlier turns of the thread, oldest first, already cut to the window."""
+    handed: tuple["Quote", ...] = ()
+    """What the specialists that handed it on had said and read, with its origin. Never the
+    person's words."""
+
+
+class Quote(Frozen):
+    """A text that came along with a hand-off, and where it comes from.
+
+    `origin` as in provenance: `model` is what a specialist wrote itself.
+    """
+
+    origin: Literal["tool", "document", "model"]
+    source: str
+    """The tool, the specialist, or the document's name."""
+    text: str
+    asked: str = ""
+    """What the call gave to the tool: a value that is only echoed proves nothing."""
+    cut: bool = False
+    """Whether a part of it was left behind."""
 
 
 class Answer(Frozen):
@@ -111,6 +130,11 @@ class Provenance(Frozen):
     origin: Origin
     source: str = ""
     """The tool, for origin tool and document."""
+    content: bool = False
+    """Whether it is a text for others to read, and not where something goes or how much. `document`
+    then says that it quotes one."""
+    slight: bool = False
+    """Whether the value is so short a number or word that it may stand there for something else."""
 
 
 class Terms(Frozen):
@@ -139,6 +163,8 @@ class Ruling(Frozen):
     terms: Terms = Terms()
     provenance: tuple[Provenance, ...] = ()
     """Of each sensitive argument."""
+    held: str = ""
+    """`guard:rule` of the tool's own guard that wants a person to look; then no grant will do."""
 
 
 class Proposal(Frozen):
@@ -150,6 +176,8 @@ class Proposal(Frozen):
     transcript: tuple[Turn, ...]
     rulings: tuple[Ruling, ...] = ()
     """From the approval policy's guard. A call without a ruling asks a person."""
+    held: tuple["Escalation", ...] = ()
+    """Calls that a guard of their tool wants a person to look at, whatever the policy says."""
 
 
 class Outcomes(Frozen):
@@ -167,6 +195,8 @@ class Invocation(Frozen):
     kind: Literal["invocation"] = "invocation"
     call: ToolCall
     effect: Literal["read", "write"]
+    reveals: tuple[str, ...] = ()
+    """Which kinds of redacted values the tool may see, e.g. `EMAIL`. Set at the tool's door."""
 
 
 class Returned(Frozen):
@@ -176,6 +206,8 @@ class Returned(Frozen):
     call_id: str
     tool: str
     text: str
+    document: bool = False
+    """Whether it holds text that strangers wrote."""
 
 
 class Handoff(Frozen):
@@ -191,7 +223,7 @@ class Escalation(Frozen):
     """A guard wants a person to look before this goes on.
 
     `stage` input: `held` is the message that came in and runs again once admitted; output: `held`
-    is the answer that leaves once released.
+    is the answer that leaves once released. At a tool's door `held` is the call, or its result.
     """
 
     kind: Literal["escalation"] = "escalation"
@@ -199,7 +231,7 @@ class Escalation(Frozen):
     guard: str
     rule: str
     reason: str
-    held: "Request | Outcomes | Answer"
+    held: "Request | Outcomes | Answer | Invocation | Returned"
 
 
 class Refusal(Frozen):
@@ -209,6 +241,8 @@ class Refusal(Frozen):
     guard: str
     rule: str
     text: str
+    retry_after: float | None = None
+    """Seconds after which the same may be let through, where that is known."""
 
 
 class Failure(Frozen):

@@ -9,6 +9,7 @@ from typing import Protocol
 from pointsman.errors import DeadlineExceeded
 from pointsman.nodes.event import Event
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
+from pointsman.nodes.vault import MemoryVault, Vault
 
 
 class Gateway(Protocol):
@@ -68,11 +69,15 @@ class Run:
     """Seconds since the epoch, by `clock`."""
     budget: Budget = field(default_factory=Budget)
     spend: Spend = field(default_factory=Spend)
+    priority: int = 5
+    """Of the message: 0 is most urgent, 9 least."""
     admitted: frozenset[str] = frozenset()
     """`guard:rule` pairs that a person has let through in this run."""
     signals: Callable[[], frozenset[str]] = frozenset
     """`guard:rule` of what text filters have found in this run so far, let through or not."""
     clock: Callable[[], float] = time.time
+    vault: Vault = field(default_factory=MemoryVault)
+    """What was redacted in this run."""
     occurrences: Counter[str] = field(default_factory=Counter[str])
     """How often each request digest was asked in this step; part of the journal's key."""
 

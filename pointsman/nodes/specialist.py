@@ -5,21 +5,20 @@ Reads run inside the loop, where the policy lets them; writes are proposed and n
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TypeVar, cast
+from typing import Literal, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from pointsman.errors import BadOutput, ToolFailed
-from pointsman.nodes import telemetry
-from pointsman.nodes.contract import Contract
+from pointsman.errors import BadOutput, Misconfigured
+from pointsman.nodes.contract import Condition, Contract
 from pointsman.nodes.digest import JsonObject, digest
-from pointsman.nodes.event import ToolCalled
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, ToolSpec
+from pointsman.nodes.handed import handed, is_handed, shown
 from pointsman.nodes.message import (
     Answer,
+    Escalation,
     Handoff,
     Message,
     Outcomes,
@@ -31,12 +30,20 @@ from pointsman.nodes.message import (
 )
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
-from pointsman.nodes.tool import Tool
+from pointsman.nodes.tool import AnyTool
+from pointsman.nodes.toolnode import ToolNode, read
+from pointsman.nodes.transcript import (
+    asked,
+    earlier_result,
+    example_turns,
+    outcome_turns,
+    told_apart,
+    tool_turn,
+)
 from pointsman.prompts.library import Prompt
 
 HANDOFF = "transfer_to_"
 """Prefix of the tool by which a model hands off; the rest is the specialist's name."""
-AnyTool = Tool[..., object]
 Free = Callable[[AnyTool, JsonObject, Request, tuple[Turn, ...], Run], bool]
 """Whether a call with these frozen arguments may run at once, unasked."""
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -64,13 +71,37 @@ class Specialist:
     """Rule-based stand-in for bad output, time-outs and overloaded models."""
     guards: tuple[object, ...] = ()
     """Further guards (`guardrails.guard.Guard`), innermost."""
+    leak: Literal["block", "redact", "shadow", "off"] = "shadow"
+    """What comes of an answer that tells a long run of the prompt: refused, cut out, or (on trial)
+    only recorded."""
+    quotable: tuple[str, ...] = ()
+    """Parts of the prompt that it may tell, such as a greeting or a policy."""
     hands_off_to: tuple[str, ...] = ()
+    limits: Mapping[str, tuple[Condition, ...]] = field(
+        default_factory=dict[str, tuple[Condition, ...]]
+    )
+    """By tool: what its arguments must be, e.g. `{"refund": (Limit("usd", at_most=50),)}`.
+
+    A call outside is told to the model and never asked about, and an edit by a reviewer that leads
+    outside is refused: a person approves an action of this role, and cannot make the role a greater
+    one. Whoever needs more changes the role, in code."""
     tier: str = "fast"
     timeout: float = 60.0
     """Seconds one visit may take."""
     max_steps: int = 6
     """Model calls one visit may make."""
     max_tokens: int = 256
+    max_concurrent: int | None = None
+    """Visits at once, in one process; more wait their turn. None: no bound."""
+
+    def __post_init__(self) -> None:
+        tools = {tool.name: tool for tool in self.tools}
+        for name, conditions in self.limits.items():
+            fault = _limit_fault(name, tools.get(name), conditions)
+            if fault:
+                raise Misconfigured(
+                    f"Specialist {self.name!r}: {fault}", hint="Correct its `limits`."
+                )
 
     @property
     def contract(self) -> Contract:
@@ -81,7 +112,20 @@ class Specialist:
             output=self.output,
             actions=frozenset(t.name for t in self.tools),
             hands_off_to=frozenset(self.hands_off_to),
+            limits=self.limits,
+            reveals={t.name: t.reveals for t in self.tools},
         )
+
+
+def _limit_fault(name: str, tool: AnyTool | None, conditions: tuple[Condition, ...]) -> str:
+    if tool is None:
+        return f"it has no tool {name!r}, which `limits` names."
+    if not isinstance(cast("object", conditions), tuple):
+        return f"limits[{name!r}] is no tuple of conditions."
+    for condition in conditions:
+        if condition.argument.split(".")[0] not in tool.args_model.model_fields:
+            return f"tool {name!r} has no argument {condition.argument!r}, which `limits` names."
+    return ""
 
 
 def stays_here(
@@ -95,9 +139,10 @@ class ToolLoop:
     """The node of one specialist: ask the model, run the reads it wants, until it answers,
     proposes what it may not just run, or hands off.
 
-    `free` says which reads may just run; every write is proposed. Raises BadOutput when `max_steps`
-    model calls bring no answer, or the answer does not fit the output schema after one repair try;
-    and what the gateway raises.
+    `free` says which reads may just run; every write is proposed. `nodes` are the tools as they may
+    be called, inside their guards; without them each is called as it is. Raises BadOutput when
+    `max_steps` model calls bring no answer, or the answer does not fit the output schema after one
+    repair try; and what the gateway raises.
     """
 
     def __init__(
@@ -108,8 +153,11 @@ class ToolLoop:
         prompt: Prompt,
         repair: Prompt,
         free: Free = stays_here,
+        nodes: Mapping[str, Node] | None = None,
     ) -> None:
         self._spec = specialist
+        self._contract = specialist.contract
+        self._nodes = nodes or {tool.name: ToolNode(tool) for tool in specialist.tools}
         self._free = free
         self._repair = repair
         self._tools = {tool.name: tool for tool in specialist.tools}
@@ -118,20 +166,26 @@ class ToolLoop:
         given |= specialist.variables
         wanted = {name: given[name] for name in prompt.variables if name in given}
         self._system = Turn(role="system", content=prompt.render(wanted))
-        self._examples = tuple(_example_turns(prompt))
+        self._examples = tuple(example_turns(prompt))
         self._version = f"{prompt.name}@{prompt.version}"
         self._specs = (
             *(tool.spec for tool in specialist.tools),
             *(_handoff_spec(name) for name in specialist.hands_off_to),
         )
 
+    @property
+    def instructions(self) -> str:
+        """The system prompt, rendered."""
+        return self._system.content
+
     async def __call__(self, message: Message, run: Run) -> Message:
         payload = message.payload
         match payload:
             case Request():
-                request, transcript = payload, (Turn(role="user", content=_asked(payload)),)
+                first = Turn(role="user", content=asked(payload))
+                request, transcript = payload, (first, *shown(payload, tools=bool(self._specs)))
             case Outcomes():
-                request, transcript = payload.request, payload.transcript + _outcome_turns(payload)
+                request, transcript = payload.request, payload.transcript + outcome_turns(payload)
             case _:
                 raise TypeError(f"specialist {self._spec.name!r} cannot take {payload.kind!r}")
         answer = await self._loop(request, transcript, run)
@@ -145,19 +199,20 @@ class ToolLoop:
                 if self._spec.output is not None:
                     break
                 return self._answer(reply.text, None, request, transcript)
-            calls = _told_apart(reply.tool_calls, transcript)
+            calls = told_apart(reply.tool_calls, transcript)
             transcript += (Turn(role="assistant", content=reply.text, tool_calls=calls),)
             tried = await asyncio.gather(*(self._try(c, request, transcript, run) for c in calls))
             done = self._once_each(calls, tried)
-            transcript += tuple(turn for turn in done if turn is not None)
-            open_calls = tuple(c for c, turn in zip(calls, done, strict=True) if turn is None)
+            transcript += tuple(turn for turn in done if isinstance(turn, Turn))
+            held = tuple(one for one in done if isinstance(one, Escalation))
+            open_calls = tuple(
+                call for call, one in zip(calls, done, strict=True) if not isinstance(one, Turn)
+            )
             for call in open_calls:
                 if call.name in self._handoffs:
-                    reason = str(call.args.get("reason", ""))
-                    to = call.name.removeprefix(HANDOFF)
-                    return Handoff(to=to, reason=reason, request=request)
+                    return self._handed_on(call, request, transcript)
             if open_calls:
-                return Proposal(request=request, calls=open_calls, transcript=transcript)
+                return Proposal(request=request, calls=open_calls, transcript=transcript, held=held)
         if self._spec.output is None:
             raise BadOutput(
                 f"Specialist {self._spec.name!r} gave no answer within {self._spec.max_steps} model"
@@ -189,36 +244,48 @@ class ToolLoop:
 
     async def _try(
         self, call: ToolCall, request: Request, transcript: tuple[Turn, ...], run: Run
-    ) -> Turn | None:
-        """The tool turn for a call that can be settled now; None for a proposal or a hand-off."""
+    ) -> Turn | Escalation | None:
+        """The tool turn for a call that can be settled now; None for a proposal or a hand-off; what
+        a guard of the tool says that asks for a person."""
         if call.name in self._handoffs:
             return None
         tool = self._tools.get(call.name)
         if tool is None:
-            return _tool_turn(call, f"error: there is no tool named {call.name!r}")
+            return tool_turn(call, f"error: there is no tool named {call.name!r}")
         try:
             args = tool.frozen(call.args)
         except BadOutput as error:
-            return _tool_turn(call, f"error: {error}")
+            return tool_turn(call, f"error: {error}")
+        fault = self._contract.fault(tool.name, args)
+        if fault:
+            return tool_turn(call, f"error: {fault}")
         if tool.effect == "read" and self._free(tool, args, request, transcript, run):
-            return _tool_turn(call, await invoke(tool, args, run, call.id))
-        before = _earlier_result(tool, args, transcript)
-        return _tool_turn(call, before) if before is not None else None
+            frozen = call.model_copy(update={"args": args})
+            came = await read(self._nodes[tool.name], tool, frozen, run)
+            return came if isinstance(came, Escalation) else tool_turn(call, came)
+        before = earlier_result(tool, args, transcript)
+        return tool_turn(call, before) if before is not None else None
 
     def _once_each(
-        self, calls: tuple[ToolCall, ...], tried: list[Turn | None]
-    ) -> tuple[Turn | None, ...]:
+        self, calls: tuple[ToolCall, ...], tried: list[Turn | Escalation | None]
+    ) -> tuple[Turn | Escalation | None, ...]:
         """`tried`, with every open call that stands twice in one answer settled but the first."""
         seen: set[str] = set()
-        done: list[Turn | None] = []
+        done: list[Turn | Escalation | None] = []
         for call, turn in zip(calls, tried, strict=True):
             tool = self._tools.get(call.name)
-            if turn is None and tool is not None:
+            if not isinstance(turn, Turn) and tool is not None:
                 key = digest(tool.name, tool.frozen(call.args))
-                turn = _tool_turn(call, _REPEATED) if key in seen else None  # noqa: PLW2901
+                turn = tool_turn(call, _REPEATED) if key in seen else turn  # noqa: PLW2901
                 seen.add(key)
             done.append(turn)
         return tuple(done)
+
+    def _handed_on(self, call: ToolCall, request: Request, transcript: tuple[Turn, ...]) -> Handoff:
+        reason = str(call.args.get("reason", ""))
+        quotes = handed(self._spec.name, reason, request, transcript, self._tools)
+        onward = request.model_copy(update={"handed": quotes})
+        return Handoff(to=call.name.removeprefix(HANDOFF), reason=reason, request=onward)
 
     async def _structured(
         self, output: type[BaseModel], request: Request, transcript: tuple[Turn, ...], run: Run
@@ -260,98 +327,13 @@ class ToolLoop:
         if not text.strip():
             raise BadOutput(f"Specialist {self._spec.name!r} gave an empty answer.")
         said = (turn.content for turn in request.history)
-        results = (turn.content for turn in transcript if turn.role == "tool")
-        evidence = tuple(t for t in (request.text, *said, *results) if t)
+        read_before = (quote.text for quote in request.handed if quote.origin != "model")
+        results = (t.content for t in transcript if t.role == "tool" and not is_handed(t, request))
+        evidence = tuple(t for t in (request.text, *said, *read_before, *results) if t)
         return Answer(text=text.strip(), data=data, by="model", evidence=evidence)
 
 
-async def invoke(tool: AnyTool, args: JsonObject, run: Run, call_id: str) -> str:
-    """Run a read tool; its result, or a line that begins with `error:`, as text for the model."""
-    began = time.perf_counter()
-    failed = ""
-    attributes = {telemetry.OPERATION: "execute_tool", telemetry.TOOL: tool.name}
-    with telemetry.span(
-        f"execute_tool {tool.name}", {**attributes, telemetry.TOOL_CALL: call_id}
-    ) as span:
-        try:
-            text = await tool.invoke(args)
-        except ToolFailed as error:
-            failed, text = str(error), f"error: {error}"
-            span.set_attribute(telemetry.ERROR_TYPE, "ToolFailed")
-    run.emit(
-        ToolCalled(
-            tool=tool.name,
-            specialist=run.specialist,
-            effect=tool.effect,
-            args_digest=digest(tool.name, args),
-            ok=not failed,
-            error=failed,
-            seconds=time.perf_counter() - began,
-        )
-    )
-    return text
-
-
-def _tool_turn(call: ToolCall, text: str) -> Turn:
-    return Turn(role="tool", content=text, tool_call_id=call.id, name=call.name)
-
-
-def _outcome_turns(payload: Outcomes) -> tuple[Turn, ...]:
-    prefix = {"done": "", "answered": "A person answered instead: "}
-    return tuple(
-        Turn(
-            role="tool",
-            content=prefix.get(o.status, f"{o.status}: ") + o.text,
-            tool_call_id=o.call_id,
-            name=o.tool,
-        )
-        for o in payload.outcomes
-    )
-
-
 _REPEATED = "error: the same call stands in this answer already; it is proposed once"
-
-
-def _told_apart(calls: tuple[ToolCall, ...], transcript: tuple[Turn, ...]) -> tuple[ToolCall, ...]:
-    """The calls with ids no other call of the transcript has. Rulings, tickets and results are kept
-    by them, so a model that repeats an id must not make one stand for another."""
-    taken = {call.id for turn in transcript for call in turn.tool_calls}
-    apart: list[ToolCall] = []
-    for call in calls:
-        fresh, n = call.id, 1
-        while fresh in taken:
-            n += 1
-            fresh = f"{call.id}_{n}"
-        taken.add(fresh)
-        apart.append(call if fresh == call.id else call.model_copy(update={"id": fresh}))
-    return tuple(apart)
-
-
-def _earlier_result(tool: AnyTool, args: JsonObject, transcript: tuple[Turn, ...]) -> str | None:
-    """What became of the very same call earlier in this run: it is never proposed twice.
-
-    `args` are frozen; earlier calls are compared in that form too, however the model wrote them.
-    """
-    results = {turn.tool_call_id: turn.content for turn in transcript if turn.role == "tool"}
-    for turn in transcript:
-        for call in turn.tool_calls:
-            if call.name == tool.name and call.id in results and _frozen(tool, call) == args:
-                return results[call.id]
-    return None
-
-
-def _frozen(tool: AnyTool, call: ToolCall) -> JsonObject | None:
-    try:
-        return tool.frozen(call.args)
-    except BadOutput:
-        return None
-
-
-def _asked(request: Request) -> str:
-    files = "".join(
-        f"\n[attachment {a.name or a.uri}: {a.media_type}, {a.uri}]" for a in request.attachments
-    )
-    return request.text + files
 
 
 def _handoff_spec(name: str) -> ToolSpec:
@@ -364,17 +346,3 @@ def _handoff_spec(name: str) -> ToolSpec:
             "required": ["reason"],
         },
     )
-
-
-def _example_turns(prompt: Prompt) -> list[tuple[Turn, ...]]:
-    """Worked examples of a prompt file as transcripts."""
-    shown: list[tuple[Turn, ...]] = []
-    for n, example in enumerate(prompt.examples):
-        turns = [Turn(role="user", content=example.user)]
-        for k, call in enumerate(example.calls):
-            made = ToolCall(id=f"example_{n}_{k}", name=call.tool, args=dict(call.args))
-            turns += [Turn(role="assistant", tool_calls=(made,)), _tool_turn(made, call.result)]
-        if example.answer:
-            turns.append(Turn(role="assistant", content=example.answer))
-        shown.append(tuple(turns))
-    return shown

@@ -70,6 +70,9 @@ class Tool(Generic[P, R_co]):
     tool is. Changes nothing."""
     sinks: tuple[str, ...] | None = None
     """The sensitive arguments: those that decide where something goes or how much. None: all."""
+    content: tuple[str, ...] = ()
+    """Arguments that are text for others to read, such as a message's body. They are judged by what
+    they quote, and each link, address or long number in them is a sensitive argument itself."""
     egress: bool | None = None
     """Whether a read leaves the machine. None: it does when a URL or an address (of the network or
     of mail) is among its arguments."""
@@ -83,6 +86,11 @@ class Tool(Generic[P, R_co]):
     compensate: Compensate | None = None
     """Undoes a call that was done. Called as the tool is; a parameter `result`, where it has one
     that the tool has not, gets the recorded result."""
+    guards: tuple[object, ...] = ()
+    """Guards around every call (`guardrails.guard.Guard` over Invocation and Returned), outermost
+    first: rate limits, a breaker, checks of its own."""
+    reveals: tuple[str, ...] = ()
+    """Which kinds of redacted values a call gets in place of their placeholders, e.g. `EMAIL`."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         return self.fn(*args, **kwargs)
@@ -190,6 +198,9 @@ class Tool(Generic[P, R_co]):
         return await result if inspect.isawaitable(result) else result
 
 
+AnyTool = Tool[..., object]
+
+
 def leaves(value: JsonValue, path: str = "") -> Iterator[tuple[str, JsonValue]]:
     """Path and value of every scalar in a JSON value, e.g. `items.0.id`."""
     if isinstance(value, dict):
@@ -239,11 +250,14 @@ def tool(
     timeout: float = 30.0,
     preview: Preview | None = None,
     sinks: Sequence[str] | None = None,
+    content: Sequence[str] = (),
     egress: bool | None = None,
     returns: Returns = "records",
     idempotency_key: Key | None = None,
     reconcile: Reconcile | None = None,
     compensate: Compensate | None = None,
+    guards: Sequence[object] = (),
+    reveals: Sequence[str] = (),
 ) -> Callable[[Callable[P, R_co]], Tool[P, R_co]]: ...
 def tool(
     fn: Callable[P, R_co] | None = None,
@@ -255,30 +269,28 @@ def tool(
     timeout: float = 30.0,
     preview: Preview | None = None,
     sinks: Sequence[str] | None = None,
+    content: Sequence[str] = (),
     egress: bool | None = None,
     returns: Returns = "records",
     idempotency_key: Key | None = None,
     reconcile: Reconcile | None = None,
     compensate: Compensate | None = None,
+    guards: Sequence[object] = (),
+    reveals: Sequence[str] = (),
 ) -> Tool[P, R_co] | Callable[[Callable[P, R_co]], Tool[P, R_co]]:
     """Make a function a tool. It takes one pydantic model, or annotated parameters.
 
     A tool that declares nothing is a low-stakes write: it is proposed, not run, and the approval
     policy decides. `stakes="high"` asks a person, always. The docstring's first line is what models
     read; the rest is in `Tool`. Raises Misconfigured for a parameter without a type, for `*args` or
-    `**kwargs`, and for a sink that is no argument.
+    `**kwargs`, and for a sink or a content that is no argument.
     """
 
     def make(fn: Callable[P, R_co]) -> Tool[P, R_co]:
         tool_name = name or fn.__name__
         args_model, takes_model = _args_model(fn, tool_name)
         doc = (inspect.getdoc(fn) or "").strip().split("\n", 1)[0]
-        strange = [sink for sink in sinks or () if sink not in args_model.model_fields]
-        if strange:
-            raise Misconfigured(
-                f"Tool {tool_name!r} has no argument {strange[0]!r}, which `sinks` names.",
-                hint=f"Its arguments: {', '.join(args_model.model_fields) or 'none'}.",
-            )
+        _only_arguments(tool_name, args_model, sinks=sinks or (), content=content)
         return Tool(
             name=tool_name,
             description=doc,
@@ -290,14 +302,29 @@ def tool(
             timeout=timeout,
             preview=preview,
             sinks=None if sinks is None else tuple(sinks),
+            content=tuple(content),
             egress=egress,
             returns=returns,
             idempotency_key=idempotency_key,
             reconcile=reconcile,
             compensate=compensate,
+            guards=tuple(guards),
+            reveals=tuple(reveals),
         )
 
     return make if fn is None else make(fn)
+
+
+def _only_arguments(
+    name: str, args_model: type[BaseModel], *, sinks: Sequence[str], content: Sequence[str]
+) -> None:
+    for part, given in (("sinks", sinks), ("content", content)):
+        strange = [arg for arg in given if arg not in args_model.model_fields]
+        if strange:
+            raise Misconfigured(
+                f"Tool {name!r} has no argument {strange[0]!r}, which `{part}` names.",
+                hint=f"Its arguments: {', '.join(args_model.model_fields) or 'none'}.",
+            )
 
 
 def _args_model(fn: AnyCallable, name: str) -> tuple[type[BaseModel], bool]:

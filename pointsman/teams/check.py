@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pointsman.errors import PromptError
+from pointsman.nodes.gateway.cascade import Cascade
 from pointsman.nodes.specialist import HANDOFF, Specialist
 from pointsman.prompts.library import PromptLibrary
 from pointsman.teams.approvals.lifecycle import people
@@ -38,6 +39,7 @@ def findings(spec: TeamSpec) -> tuple[Finding, ...]:
         *_bounds(spec),
         *_approvals(spec),
         *(fault for s in spec.specialists for fault in _specialist(s)),
+        *_cascades(spec),
         *_prompts(spec),
     ]
     return tuple(sorted(found, key=lambda f: f.severity != "error"))
@@ -152,7 +154,21 @@ def _bounds(spec: TeamSpec) -> Iterator[Finding]:
             yield Finding("bound", name, f"{name} is {value}.", "Give at least 1.")
     if spec.window < 0:
         yield Finding("bound", "window", f"window is {spec.window}.", "Give 0 or more.")
+    if isinstance(spec.limits, tuple):
+        for quota, count in Counter(quota.id for quota in spec.limits).items():
+            if count > 1:
+                same = next(str(q) for q in spec.limits if q.id == quota)
+                yield Finding(
+                    "quota-twice", "limits", f"{count} are {same}.", "Remove all but one."
+                )
     for s in spec.specialists:
+        if s.max_concurrent is not None and s.max_concurrent < 1:
+            yield Finding(
+                "bound",
+                s.name,
+                f"max_concurrent is {s.max_concurrent}.",
+                "Give at least 1, or None.",
+            )
         if s.timeout <= 0 or s.max_steps < 1 or s.max_tokens < 1:
             yield Finding(
                 "bound",
@@ -206,10 +222,24 @@ def _specialist(s: Specialist) -> Iterator[Finding]:
         yield Finding(
             "no-fallback",
             s.name,
-            "It has no rule-based fallback: bad output and time-outs end the run as failed.",
+            "It has no rule-based fallback: bad output, time-outs and an open circuit breaker end"
+            " the run as failed.",
             "Give `fallback=`.",
             severity="warning",
         )
+
+
+def _cascades(spec: TeamSpec) -> Iterator[Finding]:
+    for s in spec.specialists:
+        tier = (spec.models or {}).get(s.tier)
+        writes = any(t.effect == "write" for t in s.tools)
+        if writes and isinstance(tier, Cascade) and not tier.writes:
+            yield Finding(
+                "cascade-writes",
+                s.name,
+                f"It has tools that write, and its tier {s.tier!r} lets cheap models answer first.",
+                "Give it another tier, or say so: Cascade(..., writes=True).",
+            )
 
 
 def _prompts(spec: TeamSpec) -> Iterator[Finding]:

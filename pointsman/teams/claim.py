@@ -73,6 +73,9 @@ def misfit(spec: TeamSpec, ticket: Ticket) -> str:
         return f"The tool changed since it was asked. {error}"
     if action_digest(tool.name, args) != (ticket.approved_digest or ticket.shows):
         return "The arguments are not those that were approved, or that the ticket was frozen with."
+    fault = spec.specialist(ticket.specialist).contract.fault(tool.name, args)
+    if fault and ticket.kind == "action":
+        return f"It is outside of its role. {fault}"
     if ticket.kind == "compensate" and tool.compensate is None:
         return f"Tool {tool.name!r} has no compensate any more."
     if ticket.kind == "action" and ticket.policy_version != spec.policy.version:
@@ -128,8 +131,15 @@ def _edited(spec: TeamSpec, ticket: Ticket, edit: Edit) -> JsonObject:
             hint=f"It takes: {', '.join(ticket.args)}.",
         )
     try:
-        return tool.frozen(args)
+        frozen = tool.frozen(args)
     except BadOutput as error:
         raise InvalidDecision(
             str(error), hint="Nothing was changed; the ticket still waits."
         ) from error
+    fault = spec.specialist(ticket.specialist).contract.fault(tool.name, frozen)
+    if fault:
+        raise InvalidDecision(
+            f"The edit leads outside of the role. {fault}",
+            hint="Nothing was changed; the ticket still waits. A role's limits bind reviewers too.",
+        )
+    return frozen

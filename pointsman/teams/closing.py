@@ -100,7 +100,8 @@ async def compensate(services: Services, row: RunRow) -> None:
     if not offers:
         return
     await services.recorder.begin(row.run)
-    ledger = Ledger(services.spec, services.store, services.run_for(row, "compensate"))
+    run = services.run_for(row, "compensate")
+    ledger = Ledger(services.spec, services.store, run, doors=services.doors)
     for offer in offers:
         await ledger.settle(offer)
     await services.recorder.flush(row.run, 0.0)

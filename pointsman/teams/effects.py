@@ -6,25 +6,36 @@ Never a blind retry: a row that was begun and has no result is asked about, firs
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from typing import Literal
 
-from pointsman.errors import RunBusy, TicketClosed, ToolFailed, ToolTimeout
-from pointsman.nodes import telemetry
-from pointsman.nodes.digest import JsonObject, digest
-from pointsman.nodes.event import TicketDecided, ToolCalled
+from pointsman.errors import RunBusy, TicketClosed, ToolFailed
+from pointsman.nodes.digest import JsonObject
+from pointsman.nodes.event import TicketDecided
 from pointsman.nodes.message import Outcome
+from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
 from pointsman.nodes.specialist import AnyTool
-from pointsman.teams.approvals.lifecycle import run_move
+from pointsman.teams.approvals.lifecycle import CLOCK, run_move
 from pointsman.teams.claim import misfit
-from pointsman.teams.followup import ambiguous_ticket, now
+from pointsman.teams.doors import Doors, team_doors
+from pointsman.teams.followup import ambiguous_ticket, held_id, held_ticket, now
+from pointsman.teams.passing import Stopped, through
 from pointsman.teams.spec import TeamSpec
 from pointsman.teams.store.protocol import EffectRow, Store
-from pointsman.teams.tickets import Ticket, TicketStatus, action_digest
+from pointsman.teams.tickets import Ticket, TicketStatus
+from pointsman.teams.write import (
+    Ended,
+    Write,
+    called,
+    cannot_tell,
+    effect_key,
+    undo_key,
+    unknown,
+)
 
 log = logging.getLogger("pointsman.effects")
 
@@ -32,36 +43,28 @@ POLL_SECONDS = 0.05
 
 _SAID: tuple[TicketStatus, ...] = ("approved", "executed", "rejected", "answered", "expired")
 
-_Ended = Literal["done", "failed", "ambiguous"]
 _Status = Literal["done", "failed", "rejected", "answered", "refused", "ambiguous"]
-
-
-@dataclass(frozen=True)
-class _Write:
-    """A write as the ledger sees it: the action, or the undoing, that a ticket stands for."""
-
-    ticket: Ticket
-    tool: AnyTool
-    args: JsonObject
-    key: str
-    call: Callable[[], Awaitable[str]]
-    found: Callable[[], Awaitable[str | None]]
-    """Whether it has happened. Raises ToolFailed when that cannot be told."""
-
-    @property
-    def digest(self) -> str:
-        return action_digest(self.tool.name, self.args)
 
 
 class Ledger:
     """Acts on the decided tickets of one run, each once."""
 
-    def __init__(self, spec: TeamSpec, store: Store, run: Run, *, may_ask: bool = True) -> None:
-        """`may_ask`: whether the run can wait for a person."""
+    def __init__(
+        self,
+        spec: TeamSpec,
+        store: Store,
+        run: Run,
+        *,
+        may_ask: bool = True,
+        doors: Doors | None = None,
+    ) -> None:
+        """`may_ask`: whether the run can wait for a person. `doors`: the team's, where it has
+        guards of its own on tools."""
         self._spec = spec
         self._store = store
         self._run = run
         self._may_ask = may_ask
+        self._doors = doors or team_doors(spec)
 
     async def settle(self, ticket: Ticket) -> Outcome | Ticket:
         """Act on a decided ticket, once, and say what came of it; or the open ticket that it waits
@@ -86,22 +89,68 @@ class Ledger:
             case "failed":
                 return _outcome(ticket, "failed", ticket.outcome)
             case _:
+                again = await self._store.find_ticket(held_id(ticket))
+                if again is not None:
+                    return again if again.open else await self.settle(again)
                 return _outcome(ticket, "refused", ticket.outcome or f"It is {ticket.status}.")
 
     async def _perform(self, ticket: Ticket) -> Outcome | Ticket:
-        """Do an approved action (or undo one) through the ledger."""
+        """Do an approved action (or undo one) through the tool's door and the ledger."""
         why = misfit(self._spec, ticket) if ticket.status == "approved" else ""
-        write = None if why else await self._write(ticket)
-        if isinstance(write, str) or write is None:
-            text = f"Not done: {why or write}"
+        door = self._doors.find(ticket.specialist, ticket.tool)
+        if door is None or why:
+            text = f"Not done: {why or _no_tool(ticket)}"
+            await self._move(ticket, "supersede", "superseded", text)
+            return _outcome(ticket, "refused", text)
+        rows = await self._store.effects(ticket.run)
+        if any(row.ticket == ticket.id for row in rows):
+            behind = door.filtered  # Begun before: the guards let it through then.
+        else:
+            behind = door.undoing if ticket.kind == "compensate" else door.around
+        came = await self._passed(ticket, door.tool, behind, partial(self._do, ticket))
+        if isinstance(came, Stopped):
+            return await self._stopped(ticket, came)
+        if door.tool.effect == "read" and isinstance(came, Outcome):
+            done = "executed" if came.status == "done" else "failed"
+            await self._move(ticket, "execute", done, came.text)
+        return came
+
+    async def _do(self, ticket: Ticket, args: JsonObject) -> Outcome | Ticket:
+        write = await self._write(ticket, args)
+        if isinstance(write, str):
+            text = f"Not done: {write}"
             await self._move(ticket, "supersede", "superseded", text)
             return _outcome(ticket, "refused", text)
         if write.tool.effect == "read":
-            return await self._end(ticket, *await self._call(write))
+            return _outcome(ticket, *await called(write, self._run))
         async with self._alone(write):
             return await self._once(write)
 
-    async def _once(self, write: _Write) -> Outcome | Ticket:
+    async def _passed(
+        self,
+        ticket: Ticket,
+        tool: AnyTool,
+        behind: Callable[[Node], Node],
+        perform: Callable[[JsonObject], Awaitable[Outcome | Ticket]],
+    ) -> Outcome | Ticket | Stopped:
+        """Through the door. What a person approved, a guard's wish for a person does not stop."""
+        run = replace(self._run, specialist=ticket.specialist)
+        while True:
+            came = await through(behind, ticket, tool, run, perform)
+            held = came.held if isinstance(came, Stopped) else ""
+            if not held or held in run.admitted or not _by_person(ticket):
+                return came
+            run = replace(run, admitted=run.admitted | {held})
+
+    async def _stopped(self, ticket: Ticket, came: Stopped) -> Outcome | Ticket:
+        """A guard said no, and nothing was begun. One that wants a person gets a ticket for it."""
+        if not came.held or not self._may_ask or ticket.kind != "action" or _by_person(ticket):
+            return await self._refuse(ticket, f"Not done: {came.text}")
+        (asked,) = await self._store.freeze([held_ticket(ticket, came.held, came.text, self._run)])
+        await self._refuse(ticket, f"Not done yet: ticket {asked.id} asks a person. {came.text}")
+        return asked if asked.open else await self.settle(asked)
+
+    async def _once(self, write: Write) -> Outcome | Ticket:
         ticket = write.ticket
         before = await self._store.intend(
             write.key, ticket.id, ticket.run, write.tool.name, write.digest
@@ -116,9 +165,9 @@ class Ledger:
             return await self._refuse(ticket, text)
         match before.state:
             case "done":
-                return await self._end(ticket, "done", before.result)
+                return await self._end(write, "done", before.result)
             case "failed" if before.ticket == ticket.id:
-                return await self._end(ticket, "failed", before.result)
+                return await self._end(write, "failed", before.result)
             case "failed":
                 return await self._again(write, before)
             case "undone":
@@ -126,7 +175,7 @@ class Ledger:
             case "intended":
                 return await self._unknown(write, before)
 
-    async def _unknown(self, write: _Write, before: EffectRow) -> Outcome | Ticket:
+    async def _unknown(self, write: Write, before: EffectRow) -> Outcome | Ticket:
         """Begun, and no result: somebody must find out. The tool first, then a person."""
         try:
             found = await write.found()
@@ -136,15 +185,15 @@ class Ledger:
         if found is None:
             return await self._again(write, before)
         await self._store.effect_ended(write.key, "done", found)
-        return await self._end(write.ticket, "done", found)
+        return await self._end(write, "done", found)
 
-    async def _again(self, write: _Write, before: EffectRow) -> Outcome | Ticket:
+    async def _again(self, write: Write, before: EffectRow) -> Outcome | Ticket:
         """Begin a write of which it is known that it has not happened."""
         if not await self._store.intend_again(write.key, before.attempt):
             raise RunBusy(f"The effect of ticket {write.ticket.id} is begun elsewhere just now.")
         return await self._begin(write, attempt=before.attempt + 1)
 
-    async def _begin(self, write: _Write, *, attempt: int) -> Outcome | Ticket:
+    async def _begin(self, write: Write, *, attempt: int) -> Outcome | Ticket:
         # A write that has begun is seen through even when the run is cancelled meanwhile: stopping
         # it would leave nobody knowing whether it happened. Bounded by the tool's time-out.
         call = asyncio.create_task(self._write_down(write))
@@ -155,40 +204,12 @@ class Ledger:
             raise
         if ended == "ambiguous":
             return await self._ask(write, attempt)
-        return await self._end(write.ticket, ended, text)
+        return await self._end(write, ended, text)
 
-    async def _write_down(self, write: _Write) -> tuple[_Ended, str]:
-        ended, text = await self._call(write)
+    async def _write_down(self, write: Write) -> tuple[Ended, str]:
+        ended, text = await called(write, self._run)
         if ended != "ambiguous":
             await self._store.effect_ended(write.key, ended, text)
-        return ended, text
-
-    async def _call(self, write: _Write) -> tuple[_Ended, str]:
-        began = time.perf_counter()
-        ended: _Ended = "done"
-        text = ""
-        attributes = {
-            telemetry.OPERATION: "execute_tool",
-            telemetry.TOOL: write.tool.name,
-            telemetry.TICKET: write.ticket.id,
-        }
-        with telemetry.span(f"execute_tool {write.tool.name}", attributes) as span:
-            try:
-                text = await write.call()
-            except ToolFailed as error:
-                ended, text = await _after_failure(write, error)
-                span.set_attribute(telemetry.ERROR_TYPE, ended)
-        self._run.emit(
-            ToolCalled(
-                tool=write.tool.name,
-                specialist=write.ticket.specialist,
-                effect=write.tool.effect,
-                args_digest=write.digest,
-                ok=ended == "done",
-                error="" if ended == "done" else text,
-                seconds=time.perf_counter() - began,
-            )
-        )
         return ended, text
 
     async def _about(self, asked: Ticket) -> Outcome | Ticket:
@@ -206,7 +227,18 @@ class Ledger:
         return outcome
 
     async def _resolved(self, asked: Ticket, ticket: Ticket) -> Outcome | Ticket:
-        write = await self._write(ticket)
+        door = self._doors.find(ticket.specialist, ticket.tool)
+        if door is None:
+            return _outcome(ticket, "ambiguous", f"{unknown(ticket)} {_no_tool(ticket)}")
+        # Only what may call the tool again is for the guards to judge.
+        behind = door.undoing if asked.status == "approved" else door.filtered
+        came = await self._passed(asked, door.tool, behind, partial(self._found_out, asked, ticket))
+        if isinstance(came, Stopped):
+            return _outcome(ticket, "ambiguous", f"{unknown(ticket)} {came.text}")
+        return came
+
+    async def _found_out(self, asked: Ticket, ticket: Ticket, args: JsonObject) -> Outcome | Ticket:
+        write = await self._write(ticket, args)
         if isinstance(write, str):
             return _outcome(ticket, "ambiguous", f"{unknown(ticket)} {write}")
         async with self._alone(write):
@@ -226,16 +258,16 @@ class Ledger:
                         return _outcome(ticket, "ambiguous", unknown(ticket))
             return await self._once(write)
 
-    async def _checked_again(self, write: _Write, row: EffectRow) -> Outcome | Ticket:
+    async def _checked_again(self, write: Write, row: EffectRow) -> Outcome | Ticket:
         """A person says it did not happen. The tool, where it can look, has the last word."""
         with suppress(ToolFailed):
             found = await write.found()
             if found is not None:
                 await self._store.effect_ended(write.key, "done", found)
-                return await self._end(write.ticket, "done", found)
+                return await self._end(write, "done", found)
         return await self._again(write, row)
 
-    async def _ask(self, write: _Write, attempt: int) -> Outcome | Ticket:
+    async def _ask(self, write: Write, attempt: int) -> Outcome | Ticket:
         """The ticket by which a person says what became of the write."""
         ticket = write.ticket
         if ticket.status != "ambiguous":
@@ -246,12 +278,11 @@ class Ledger:
         (row,) = await self._store.freeze([asked])
         return row if row.open else await self.settle(row)
 
-    async def _write(self, ticket: Ticket) -> _Write | str:
-        """The ticket's write; or why there is none any more."""
+    async def _write(self, ticket: Ticket, args: JsonObject) -> Write | str:
+        """The ticket's write, with the arguments as the tool may see them; or why there is none."""
         tool = self._spec.tool(ticket.specialist, ticket.tool)
         if tool is None:
-            return f"{ticket.specialist!r} has no tool {ticket.tool!r} any more."
-        args = ticket.runs
+            return _no_tool(ticket)
         try:
             own = await tool.key_of(args)
         except ToolFailed as error:
@@ -259,17 +290,18 @@ class Ledger:
         action = ticket.about if ticket.kind == "compensate" else ticket.id
         key = effect_key(ticket, action, own)
         if ticket.kind == "action":
-            return _Write(
+            return Write(
                 ticket, tool, args, key, lambda: tool.invoke(args), lambda: tool.found(args)
             )
         undone = next((e for e in await self._store.effects(ticket.run) if e.key == key), None)
         result = undone.result if undone else ""
-        return _Write(
-            ticket, tool, args, undo_key(key), lambda: tool.undo(args, result), _cannot_tell
-        )
+        return Write(
+            ticket, tool, args, undo_key(key), lambda: tool.undo(args, result), cannot_tell,
+            undoes=key,
+        )  # fmt: skip
 
     @asynccontextmanager
-    async def _alone(self, write: _Write) -> AsyncGenerator[None]:
+    async def _alone(self, write: Write) -> AsyncGenerator[None]:
         """Nobody else performs this effect meanwhile. One run is worked on by one process anyway;
         but two runs may share a tool's own idempotency key."""
         if write.tool.idempotency_key is None:
@@ -293,11 +325,10 @@ class Ledger:
             await self._move(ticket, "supersede", "superseded", text)
         return _outcome(ticket, "refused", text)
 
-    async def _end(self, ticket: Ticket, status: _Ended, text: str) -> Outcome:
-        tool = self._spec.tool(ticket.specialist, ticket.tool)
-        if ticket.kind == "compensate" and status == "done" and tool is not None:
-            own = await tool.key_of(ticket.runs)
-            await self._store.effect_ended(effect_key(ticket, ticket.about, own), "undone", text)
+    async def _end(self, write: Write, status: Ended, text: str) -> Outcome:
+        ticket = write.ticket
+        if write.undoes and status == "done":
+            await self._store.effect_ended(write.undoes, "undone", text)
         await self._move(ticket, "execute", "executed" if status == "done" else "failed", text)
         return _outcome(ticket, status, text)
 
@@ -316,43 +347,14 @@ class Ledger:
             await self._store.amend(ticket.id, run_move(step, to, now(self._run), outcome=text))
 
 
-async def _after_failure(write: _Write, error: ToolFailed) -> tuple[_Ended, str]:
-    """A tool that raised has not acted, unless it can look and says otherwise. One that timed out
-    may act yet, so only a find counts."""
-    late = isinstance(error, ToolTimeout)
-    log.warning("ticket %s: %s", write.ticket.id, error)
-    if write.tool.reconcile is not None and write.tool.effect == "write":
-        try:
-            found = await write.found()
-        except ToolFailed:
-            return "ambiguous", str(error)
-        if found is not None:
-            return "done", found
-    unsure = late and write.tool.effect == "write"
-    return ("ambiguous" if unsure else "failed"), str(error)
+def _no_tool(ticket: Ticket) -> str:
+    return f"{ticket.specialist!r} has no tool {ticket.tool!r} any more."
 
 
-async def _cannot_tell() -> str | None:
-    raise ToolFailed("Nothing can tell whether it was undone.")
-
-
-def effect_key(ticket: Ticket, action: str, own: str | None) -> str:
-    """The ledger's key of an action: the tool's own idempotency key, or one for this ticket."""
-    if own is not None:
-        return digest("effect", ticket.team, ticket.tenant, ticket.tool, own)
-    return digest("effect", ticket.run, action)
-
-
-def undo_key(key: str) -> str:
-    """The ledger's key of undoing the effect with this key."""
-    return digest("undo", key)
-
-
-def unknown(ticket: Ticket) -> str:
-    """What is known of a write that was begun and has no result."""
-    return (
-        f"It is not known whether {ticket.tool!r} happened: it was begun, and no result was"
-        " recorded. It was not tried again. Look in the system it acts on."
+def _by_person(ticket: Ticket) -> bool:
+    """Whether a person decided on this very ticket, and no policy, grant or clock."""
+    return bool(ticket.by) and not (
+        ticket.grant or ticket.by == CLOCK or ticket.by.startswith("policy:")
     )
 
 

@@ -28,6 +28,31 @@ def ambiguous_ticket(spec: TeamSpec, ticket: Ticket, attempt: int, run: Run) -> 
     )
 
 
+def held_id(ticket: Ticket) -> str:
+    """Id of the ticket that asks again, since a guard of the tool holds what no person approved."""
+    return "t" + digest("held", ticket.id)[:11]
+
+
+def held_ticket(ticket: Ticket, held: str, reason: str, run: Run) -> Ticket:
+    """Asks a person for an action that the policy or a grant let pass, and a guard then held."""
+    undecided: dict[str, object] = {
+        "decision": "", "by": "", "decided": None, "decision_reason": "", "approved_digest": "",
+        "grant": "", "settled": None, "outcome": "", "votes": (), "expires": None, "remind": None,
+    }  # fmt: skip
+    asked = ticket.model_copy(
+        update={
+            **undecided,
+            "id": held_id(ticket),
+            "status": "pending",
+            "policy_rule": held,
+            "held": held,
+            "reason": reason,
+            "created": now(run),
+        }
+    )
+    return asked.model_copy(update=deadlines(asked, asked.created))
+
+
 def compensation(spec: TeamSpec, ticket: Ticket, done: EffectRow, why: str, run: Run) -> Ticket:
     """Offers to undo a done write of a run that came to nothing."""
     return _about(spec, ticket, run, "compensate", "compensate").model_copy(

@@ -58,7 +58,9 @@ async def act(state: RunState, run: Run, services: Services) -> RunState:
         row = await _row(run, services)
         if row.cancelled_by:
             return ending.cancelled(carried, row.cancelled_by)
-    ledger = Ledger(services.spec, services.store, run, may_ask=state["durable"])
+    ledger = Ledger(
+        services.spec, services.store, run, may_ask=state["durable"], doors=services.doors
+    )
     still: list[Ticket] = []
     outcomes, done = list(state["outcomes"]), list(state["done"])
     for ticket_id in state["open"]:

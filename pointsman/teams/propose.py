@@ -8,13 +8,17 @@ from typing import Literal, cast
 from pydantic import JsonValue
 
 from pointsman.errors import Misconfigured, ToolFailed, ToolTimeout, is_control_flow
+from pointsman.guardrails.policy import Action, ApprovalPolicy
+from pointsman.guardrails.vault import reveal
 from pointsman.nodes.digest import JsonObject, digest
 from pointsman.nodes.message import (
     Answer,
     Change,
     Escalation,
+    Invocation,
     Proposal,
     Request,
+    Returned,
     Ruling,
     Terms,
     ToolCall,
@@ -36,7 +40,8 @@ _DECISION = {"ask": "", "allow": "approve", "deny": "reject"}
 async def action_tickets(
     spec: TeamSpec, specialist: str, proposal: Proposal, run: Run
 ) -> list[Ticket]:
-    """One ticket a call. Those that the policy settles are born decided, by `policy:<rule>`.
+    """One ticket a call. Those that the policy settles are born decided, by `policy:<rule>`; those
+    outside of the role's limits are denied, by the rule `role`.
 
     Raises Misconfigured for a call of a tool that is not the specialist's, BadOutput for arguments
     that do not fit.
@@ -50,8 +55,45 @@ async def action_tickets(
         if tool is None:
             raise Misconfigured(f"{specialist!r} proposed {call.name!r}, which is not its tool.")
         ruling = rulings.get(call.id) or _unruled(call, spec.policy.terms)
+        seen = await reveal(call.args, tool, run)
+        if seen != call.args:
+            call = call.model_copy(update={"args": seen})  # noqa: PLW2901
+            ruling = _seen_again(ruling, call, spec.policy, tool, specialist, run)
+        fault = spec.specialist(specialist).contract.fault(tool.name, tool.frozen(call.args))
+        if fault:
+            ruling = ruling.model_copy(update={"verdict": "deny", "rule": "role", "reason": fault})
         tickets.append(await _action_ticket(specialist, tool, call, ruling, run, index))
     return tickets
+
+
+def _seen_again(
+    ruling: Ruling,
+    call: ToolCall,
+    policy: ApprovalPolicy,
+    tool: AnyTool,
+    specialist: str,
+    run: Run,
+) -> Ruling:
+    """The stricter of the ruling on placeholders and the one on the values behind them: a rule may
+    forbid the very value."""
+    args = tool.frozen(call.args)
+    again = policy.rule_on(
+        Action(
+            call_id=call.id,
+            tool=tool.name,
+            effect=tool.effect,
+            stakes=tool.stakes,
+            args=args,
+            specialist=specialist,
+            tenant=run.tenant,
+            provenance=ruling.provenance,
+            signals=run.signals(),
+            egress=tool.leaves_machine(args),
+        )
+    )
+    strict = ("allow", "ask", "deny")
+    stricter = strict.index(again.verdict) > strict.index(ruling.verdict)
+    return again.model_copy(update={"held": ruling.held}) if stricter else ruling
 
 
 async def _action_ticket(
@@ -78,6 +120,7 @@ async def _action_ticket(
             "preview": preview,
             "changes": changes,
             "provenance": ruling.provenance,
+            "held": ruling.held,
             "status": _STATUS[verdict],
         }
     )
@@ -97,6 +140,8 @@ def held_ticket(spec: TeamSpec, specialist: str, held: Escalation, run: Run) -> 
     """The ticket for a text that a guard holds on its way in or out, on the policy's own terms."""
     kind = "admit" if held.stage == "input" else "release"
     body = held.held
+    if isinstance(body, Invocation | Returned):
+        raise TypeError(f"the hold of {held.guard!r} on a tool's call did not stop at its door")
     text = body.text if isinstance(body, Answer | Request) else body.request.text
     args: JsonObject = {"text": text}
     tool = f"pointsman.{kind}"

@@ -14,6 +14,8 @@ from pointsman.guardrails.approval import ApprovalGuard
 from pointsman.guardrails.contract import ContractGuard
 from pointsman.guardrails.guard import Guard
 from pointsman.guardrails.ladder import specialist_ladder
+from pointsman.guardrails.leak import LeakGuard
+from pointsman.guardrails.sealing import SealedVault
 from pointsman.guardrails.timeout import TimeoutGuard
 from pointsman.nodes.event import Judged, Recorded
 from pointsman.nodes.gateway.cache import ResponseCache
@@ -23,13 +25,17 @@ from pointsman.nodes.node import Node
 from pointsman.nodes.router import RouterNode
 from pointsman.nodes.run import Budget, Run
 from pointsman.nodes.specialist import Specialist, ToolLoop
+from pointsman.nodes.vault import Vault
 from pointsman.prompts.library import PromptLibrary
+from pointsman.teams.bounds import Bounds
+from pointsman.teams.doors import Doors, team_doors
 from pointsman.teams.record import Recorder, spend
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import ROUTE, TeamSpec
 from pointsman.teams.store.protocol import RunRow, Store
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Ticket
+from pointsman.teams.vaultkey import vault_key
 
 log = logging.getLogger("pointsman.teams")
 
@@ -49,6 +55,10 @@ class Services:
     router: RouterNode
     nodes: Mapping[str, Node]
     """Each specialist inside its guards, by name."""
+    bounds: Bounds
+    doors: Doors
+    """Each specialist's tools inside their guards."""
+    vault: Vault
     on_ticket: Notify | None
     clock: Callable[[], float] = time.time
 
@@ -69,10 +79,12 @@ class Services:
             specialist=specialist,
             previous=previous,
             deadline=None if left is None else self.clock() + left,
+            priority=row.request.priority,
             budget=Budget(usd=row.budget_usd, calls=row.budget_calls),
             spend=spend(self.recorder.events(row.run)),
             admitted=admitted,
             signals=lambda: _signals(self.recorder.events(row.run)),
+            vault=self.vault,
             clock=self.clock,
         )
 
@@ -100,6 +112,7 @@ class Services:
             await self.gateway.aclose()
         finally:
             await self.store.aclose()
+            await self.bounds.aclose()
 
 
 def open_services(
@@ -108,27 +121,36 @@ def open_services(
     *,
     on_ticket: Notify | None,
     transports: Transports | None,
+    bounds: Bounds | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Services:
     """Make a team's services. Opens nothing yet: files and models are opened at first use.
 
+    `bounds` outlive them; without, they are made new.
+
     Raises PromptError for a prompt that is missing or does not render.
     """
     home = spec.home or settings.home
+    bounds = bounds or Bounds.of(spec, settings, clock=clock)
     store = SqliteStore(home / "pointsman.db", clock=clock)
     prompts = PromptLibrary((spec.prompts,) if spec.prompts else ())
     chains = spec.models or {"fast": settings.fast, "strong": settings.strong}
+    transports = transports or Transports()
+    transports.read_with(settings.lookup)
     gateway = ModelGateway(
         chains=chains,
-        transports=transports or Transports(),
+        transports=transports,
         journal=store,
         cache=ResponseCache(home / "cache"),
         prices=spec.prices,
         timeout=settings.model_timeout,
+        breaker=bounds.models,
+        limiter=bounds.limiter,
     )
     routed = [s for s in spec.specialists if s.name in spec.transitions.get(ROUTE, ())]
     router = RouterNode(spec.router, routed, team=spec.name, prompt=prompts.get(spec.router.prompt))
-    nodes = {s.name: _specialist_node(s, spec, prompts) for s in spec.specialists}
+    doors = team_doors(spec, lambda _specialist, _tool: bounds.tools)
+    nodes = {s.name: _specialist_node(s, spec, prompts, bounds, doors) for s in spec.specialists}
     return Services(
         spec=spec,
         home=home,
@@ -137,12 +159,17 @@ def open_services(
         recorder=Recorder(store, clock=clock),
         router=router,
         nodes=nodes,
+        bounds=bounds,
+        doors=doors,
+        vault=SealedVault(store, lambda: vault_key(home, settings.vault_key)),
         on_ticket=on_ticket,
         clock=clock,
     )
 
 
-def _specialist_node(specialist: Specialist, spec: TeamSpec, prompts: PromptLibrary) -> Node:
+def _specialist_node(
+    specialist: Specialist, spec: TeamSpec, prompts: PromptLibrary, bounds: Bounds, doors: Doors
+) -> Node:
     approval = ApprovalGuard(spec.policy, {t.name: t for t in specialist.tools})
     loop = ToolLoop(
         specialist,
@@ -150,16 +177,25 @@ def _specialist_node(specialist: Specialist, spec: TeamSpec, prompts: PromptLibr
         prompt=prompts.get(specialist.prompt or "specialist/default"),
         repair=prompts.get("specialist/repair"),
         free=approval.free,
+        nodes=doors.nodes(specialist.name),
     )
     return specialist_ladder(
         loop,
-        around=spec.guards,
+        around=(*bounds.around[specialist.name], *spec.guards),
         approval=approval,
         fallback=specialist.fallback,
         timeout=TimeoutGuard(specialist.timeout),
         contract=ContractGuard(specialist.contract),
-        inside=cast("Sequence[Guard]", specialist.guards),
+        inside=(*_leak(specialist, loop.instructions), *cast("Sequence[Guard]", specialist.guards)),
     )
+
+
+def _leak(specialist: Specialist, prompt: str) -> tuple[Guard, ...]:
+    if specialist.leak == "off":
+        return ()
+    shadow = specialist.leak == "shadow"
+    action = "redact" if specialist.leak == "redact" else "block"
+    return (LeakGuard(prompt, action=action, shadow=shadow, public=specialist.quotable),)
 
 
 def _signals(events: Sequence[Recorded]) -> frozenset[str]:
@@ -168,5 +204,5 @@ def _signals(events: Sequence[Recorded]) -> frozenset[str]:
     return frozenset(
         f"{e.guard}:{e.rule}"
         for e in found
-        if isinstance(e, Judged) and e.verdict != "allow" and e.stage in ("input", "output")
+        if isinstance(e, Judged) and e.rule and not e.shadow and e.stage in ("input", "output")
     )

@@ -9,10 +9,12 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from pointsman.errors import Misconfigured, PointsmanError
 from pointsman.nodes.gateway.transports import Transports
+from pointsman.teams.bounds import Bounds
 from pointsman.teams.services import Notify, Services, open_services
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import TeamSpec
@@ -38,6 +40,8 @@ class Sessions:
     _engine: "LocalEngine | None" = field(default=None, init=False)
     _stack: AsyncExitStack | None = field(default=None, init=False)
     _exported: Services | None = field(default=None, init=False)
+    _bounds: Bounds | None = field(default=None, init=False)
+    _making: Lock = field(default_factory=Lock, init=False)
 
     def apart(self, spec: TeamSpec) -> "Sessions":
         """Sessions made like these that share nothing open with them."""
@@ -110,9 +114,13 @@ class Sessions:
                 yield engine
 
     def _new_services(self) -> Services:
+        settings = Settings.read()
+        with self._making:  # called in threads
+            if self._bounds is None:
+                self._bounds = Bounds.of(self.spec, settings, clock=self.clock)
         return open_services(
-            self.spec, Settings.read(), on_ticket=self.on_ticket, transports=self.transports,
-            clock=self.clock,
+            self.spec, settings, on_ticket=self.on_ticket, transports=self.transports,
+            bounds=self._bounds, clock=self.clock,
         )  # fmt: skip
 
 

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pointsman.guardrails.breaker import CircuitBreaker
 from pointsman.guardrails.guard import Guard
 from pointsman.guardrails.policy import ApprovalPolicy
+from pointsman.guardrails.quota import Quota
+from pointsman.nodes.gateway.cascade import Cascade
 from pointsman.nodes.gateway.cost import Price
+from pointsman.nodes.limits import Limiter
 from pointsman.nodes.router import Router
 from pointsman.nodes.run import Budget
 from pointsman.nodes.specialist import AnyTool, Specialist
@@ -41,11 +45,16 @@ class TeamSpec:
     """How often a run may propose actions."""
     window: int
     """Messages of the thread that a run sees."""
-    models: Mapping[str, tuple[str, ...]] | None
+    models: Mapping[str, tuple[str, ...] | Cascade] | None
     prices: Mapping[str, Price] | None
     home: Path | None
     prompts: Path | None
     budget: Budget
+    breaker: CircuitBreaker | None
+    """Of every specialist and every model, each on its own; None for none."""
+    limits: tuple[Quota, ...] | Limiter
+    """Rate limits of visits, tool calls and model calls: quotas, kept in memory by each process, or
+    a limiter of your own."""
     no_route: str
     """What the user reads when nobody handles the message."""
 

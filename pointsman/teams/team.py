@@ -15,12 +15,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, overload
 
 from pointsman.errors import InvalidTeam, NotFound
+from pointsman.guardrails.breaker import CircuitBreaker
 from pointsman.guardrails.content import ContentFilter
 from pointsman.guardrails.guard import Guard
 from pointsman.guardrails.policy import ApprovalPolicy
+from pointsman.guardrails.quota import Quota
 from pointsman.nodes.event import Recorded, RunEnded
+from pointsman.nodes.gateway.cascade import Cascade
 from pointsman.nodes.gateway.cost import Price
 from pointsman.nodes.gateway.transports import Transports
+from pointsman.nodes.limits import Limiter
 from pointsman.nodes.message import Attachment
 from pointsman.nodes.router import Router
 from pointsman.nodes.run import Budget
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
     from pointsman.teams.local import Parent
     from pointsman.views.notebook.inbox import Inbox
 
+BREAKER = CircuitBreaker()
 NO_ROUTE = "I am sorry, this is not something this team can help with."
 
 
@@ -59,7 +64,7 @@ class Team:
     store, models and cache open between calls; without it each call opens and closes them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (a team has as many parts)
         self,
         name: str,
         *,
@@ -72,19 +77,24 @@ class Team:
         max_hops: int = 6,
         max_rounds: int = 4,
         window: int = 12,
-        models: Mapping[str, Sequence[str]] | None = None,
+        models: Mapping[str, Sequence[str] | Cascade] | None = None,
         prices: Mapping[str, Price] | None = None,
         home: Path | str | None = None,
         prompts: Path | str | None = None,
         budget: Budget | None = None,
+        breaker: CircuitBreaker | None = BREAKER,
+        limits: Sequence[Quota] | Limiter = (),
         no_route: str = NO_ROUTE,
         on_ticket: Notify | str | None = None,
         transports: Transports | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """See `TeamSpec` for each part. `guards` are around every specialist (default: secrets and
-        personal data redacted); `on_ticket` is a callback or a URL that is told of each ticket that
-        opens, reminds or goes to the next reviewer; `clock` gives seconds since the epoch."""
+        personal data redacted), each on its rung of `guardrails.ladder`; `breaker` says when a
+        specialist or a model that fails is left alone for a while (None: never); `limits` bound
+        its visits, tool calls and model calls; `on_ticket` is a callback or a URL that is told of
+        each ticket that opens, reminds or goes to the next reviewer; `clock` gives seconds since
+        the epoch."""
         given = tuple(specialists)
         self.spec = TeamSpec(
             name=name,
@@ -99,20 +109,16 @@ class Team:
             max_hops=max_hops,
             max_rounds=max_rounds,
             window=window,
-            models={k: tuple(v) for k, v in models.items()} if models is not None else None,
+            models=None if models is None else {t: _tier(given) for t, given in models.items()},
             prices=prices,
             home=Path(home) if home is not None else None,
             prompts=Path(prompts) if prompts is not None else None,
             budget=budget or Budget(),
+            breaker=breaker,
+            limits=tuple(limits) if isinstance(limits, Sequence) else limits,
             no_route=no_route,
         )
-        faults = [f for f in findings(self.spec) if f.severity == "error"]
-        if faults:
-            raise InvalidTeam(
-                f"Team {name!r} cannot be built: {faults[0]}",
-                findings=[str(f) for f in faults],
-                hint=f"And {len(faults) - 1} more." if len(faults) > 1 else "",
-            )
+        _refuse_faults(self.spec)
         told = webhook(on_ticket) if isinstance(on_ticket, str) else on_ticket
         self._sessions = Sessions(self.spec, told, transports, clock)
 
@@ -392,3 +398,17 @@ class Team:
             self.spec, text, thread=thread, tenant=tenant, message_id=message_id,
             priority=priority, deadline=deadline, budget=budget, attachments=attachments,
         )  # fmt: skip
+
+
+def _tier(given: Sequence[str] | Cascade) -> tuple[str, ...] | Cascade:
+    return given if isinstance(given, Cascade) else tuple(given)
+
+
+def _refuse_faults(spec: TeamSpec) -> None:
+    faults = [f for f in findings(spec) if f.severity == "error"]
+    if faults:
+        raise InvalidTeam(
+            f"Team {spec.name!r} cannot be built: {faults[0]}",
+            findings=[str(f) for f in faults],
+            hint=f"And {len(faults) - 1} more." if len(faults) > 1 else "",
+        )

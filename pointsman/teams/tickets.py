@@ -124,6 +124,8 @@ class Ticket(Frozen):
     """What the action would change, where the tool's preview says so in parts."""
     provenance: tuple[Provenance, ...] = ()
     """Where each sensitive argument comes from."""
+    held: str = ""
+    """`guard:rule` of the tool's own guard that wants a person to look. No grant covers it."""
     about: str = ""
     """The ticket whose effect this one is about: ambiguous and compensate."""
     attempt: int = 0

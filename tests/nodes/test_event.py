@@ -6,6 +6,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pointsman.nodes.event import (
+    BreakerMoved,
+    Cascaded,
     Event,
     FellBack,
     Judged,
@@ -32,6 +34,7 @@ ONE_OF_EACH: list[Event] = [
     TicketDecided(ticket="t1", decision="approve", by="ana"),
     TicketReminded(ticket="t1", reviewers=("finance",), waited=60.0),
     FellBack(specialist="billing", error="BadOutput", message="nonsense"),
+    BreakerMoved(of="model", key="openai/x", state="half_open"),
     RunEnded(run="r1", status="done", specialist="billing", by="model", text="Done."),
 ]
 

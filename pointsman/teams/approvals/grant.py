@@ -55,12 +55,13 @@ class Grant(Frozen):
         return self.revoked is None and self.uses < self.times and at < self.until
 
     def covers(self, ticket: Ticket, at: datetime) -> bool:
-        """Whether it approves this ticket now. Never one that needs two people, and never one with
-        an argument that a document wrote, unless the grant names that very value."""
+        """Whether it approves this ticket now. Never one that needs two people or that a guard of
+        the tool holds, and never one with an argument that a document wrote, unless the grant names
+        that very value."""
         mine = (self.team, self.tenant, self.specialist, self.tool)
         if mine != (ticket.team, ticket.tenant, ticket.specialist, ticket.tool):
             return False
-        if ticket.kind != "action" or ticket.approvals > 1 or not self.live(at):
+        if ticket.kind != "action" or ticket.approvals > 1 or ticket.held or not self.live(at):
             return False
         written = {p.argument.split(".")[0] for p in ticket.provenance if p.origin == "document"}
         # An argument that is gone, after the tool changed, is not bound any more.
