@@ -1,5 +1,6 @@
 """`pointsman`: the command line. Every command's code is loaded only when it is called."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -35,6 +36,13 @@ _COMMANDS = {
     "show": (_TEAM, "show", "Show what happened in a run, step by step."),
     "check": (_TEAM, "check", "Check the team: who may do what, who follows whom, faults."),
     "graph": (_TEAM, "graph", "Draw the team: Mermaid, SVG or PNG."),
+    "guards": ("pointsman.views.cli.guards", "guards", "Measure what guards find, on files."),
+    "calibrate": (
+        "pointsman.views.cli.calibrate",
+        "calibrate",
+        "Fit which requests are worth the strong model.",
+    ),
+    "cache": ("pointsman.views.cli.cache", "cache", "Look at the response cache, clear it."),
     "models": (_TEAM, "models", "List the models of each tier and whether they are set up."),
 }
 """Command -> module, attribute, the line in `pointsman --help`."""
@@ -124,4 +132,6 @@ def cli(
 
 def main() -> None:
     """The `pointsman` program."""
+    # It tells of each retry, which is no news: without a handler that would reach stderr.
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
     cli.main(prog_name="pointsman")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pointsman.nodes.event import (
+    BreakerMoved,
+    Cascaded,
     Event,
     FellBack,
     Judged,
@@ -17,6 +19,7 @@ from pointsman.nodes.event import (
     TicketReminded,
     ToolCalled,
 )
+from pointsman.nodes.limits import BreakerState
 from pointsman.nodes.message import Origin, Source, Status
 from pointsman.teams.tickets import Kind
 from pointsman.views.visible import one_line
@@ -155,13 +158,36 @@ def line_of(event: Event) -> Line:
         case TicketReminded():
             text = f"{short(event.ticket)} waits for {seconds(event.waited)}"
             return Line("reminder", text, "note")
-        case FellBack():
-            text = f"{event.specialist} answers by rules: {event.error}, {one_line(event.message)}"
-            return Line("fallback", text, "warn")
+        case FellBack() | BreakerMoved() | Cascaded():
+            return _coped(event)
         case RunStarted():
             return Line("start", f"run {short(event.run)}, thread {event.thread}", "dim")
         case RunEnded():
             return ended(event.status, event.specialist, event.by)
+
+
+def _coped(event: FellBack | BreakerMoved | Cascaded) -> Line:
+    if isinstance(event, Cascaded):
+        text = f"{event.tier}: {_CASCADED[event.verdict]}, {event.model} answers"
+        return Line("cascade", text, "note" if event.verdict == "escalated" else "plain")
+    if isinstance(event, FellBack):
+        text = f"{event.specialist} answers by rules: {event.error}, {one_line(event.message)}"
+        return Line("fallback", text, "warn")
+    text, tone = _BREAKER[event.state]
+    return Line("breaker", f"{event.of} {event.key} {text}", tone)
+
+
+_CASCADED = {
+    "checked": "a cheap answer passed its check",
+    "agreed": "two cheap answers agree",
+    "escalated": "no cheap answer held",
+}
+
+_BREAKER: dict[BreakerState, tuple[str, Tone]] = {
+    "open": ("failed too often: left alone for a while", "warn"),
+    "half_open": ("is tried again", "note"),
+    "closed": ("works again", "good"),
+}
 
 
 def ended(status: Status, specialist: str, by: Source | None) -> Line:

@@ -1,0 +1,45 @@
+"""The picture of a calibration: quality over cost, every way of choosing as a point."""
+
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# matplotlib's types are partial.
+
+from pathlib import Path
+
+from pointsman.errors import BadInput, MissingExtra
+from pointsman.evals.calibration.measure import Measured
+
+_MARKS = {"selector": "o", "TF-IDF + LR": "s", "oracle": "*", "longest to weak": "^"}
+
+
+def draw(measured: Measured, path: Path) -> None:
+    """Write the picture as the suffix says: .svg, .png or .pdf.
+
+    Raises MissingExtra without the extra `analysis`, BadInput for another suffix.
+    """
+    if path.suffix not in (".svg", ".png", ".pdf"):
+        raise BadInput(f"{path} is no .svg, .png or .pdf.")
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtra(
+            "Plots need matplotlib.", hint='pip install "pointsman[analysis]"'
+        ) from None
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    cheap = measured.objective == "cost"
+    ends = [
+        (p.cost if cheap else p.strong_calls, p.quality) for p in (measured.weak, measured.strong)
+    ]
+    axes.plot(*zip(*ends, strict=True), color="grey", linestyle="--", label="random mix")
+    for name, mark in _MARKS.items():
+        mine = [line.point for line in measured.lines if line.name == name]
+        across = [p.cost if cheap else p.strong_calls for p in mine]
+        error = [[p.quality - p.low for p in mine], [p.high - p.quality for p in mine]]
+        axes.errorbar(across, [p.quality for p in mine], yerr=error, fmt=mark, label=name)
+    axes.set_xlabel("share of the strong model's " + ("cost" if cheap else "calls"))
+    axes.set_ylabel("share of the strong model's quality")
+    axes.set_title(f"{measured.kind}, {measured.rows} rows, held-out folds")
+    axes.legend(loc="lower right")
+    figure.savefig(path)
