@@ -2,33 +2,26 @@
 
 from importlib import import_module
 
-_HOME = {
-    "Answer": "nodes.message",
-    "Approve": "teams.tickets",
-    "ApprovalPolicy": "guardrails.policy",
-    "Attachment": "nodes.message",
-    "Budget": "nodes.run",
-    "ContentFilter": "guardrails.content",
-    "Edit": "teams.tickets",
-    "Escalate": "teams.tickets",
-    "GroundingGuard": "guardrails.grounding",
-    "Message": "nodes.message",
-    "Node": "nodes.node",
-    "PointsmanError": "errors",
-    "PolicyRule": "guardrails.policy",
-    "RateLimit": "guardrails.rate",
-    "Reject": "teams.tickets",
-    "Respond": "teams.tickets",
-    "Result": "teams.result",
-    "Router": "nodes.router",
-    "Rule": "nodes.router",
-    "Run": "nodes.run",
-    "Specialist": "nodes.specialist",
-    "Team": "teams.team",
-    "Ticket": "teams.tickets",
-    "Tool": "nodes.tool",
-    "tool": "nodes.tool",
+_FACE = {
+    "errors": "PointsmanError",
+    "guardrails.asked": "as_asked",
+    "guardrails.breaker": "CircuitBreaker",
+    "guardrails.content": "ContentFilter",
+    "guardrails.grounding": "GroundingGuard",
+    "guardrails.policy": "ApprovalPolicy PolicyRule",
+    "guardrails.quota": "Quota",
+    "guardrails.rate": "RateLimit",
+    "nodes.message": "Answer Attachment Message",
+    "nodes.node": "Node",
+    "nodes.router": "Router Rule",
+    "nodes.run": "Budget Run",
+    "nodes.specialist": "Specialist",
+    "nodes.tool": "Tool tool",
+    "teams.result": "Result",
+    "teams.team": "Team",
+    "teams.tickets": "Approve Edit Escalate Reject Respond Ticket",
 }
+_HOME = {name: module for module, names in _FACE.items() for name in names.split()}
 __version__ = "0.1.0"
 __all__ = sorted(_HOME)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -1,8 +1,11 @@
 from pointsman.errors import PointsmanError as PointsmanError
+from pointsman.guardrails.asked import as_asked as as_asked
+from pointsman.guardrails.breaker import CircuitBreaker as CircuitBreaker
 from pointsman.guardrails.content import ContentFilter as ContentFilter
 from pointsman.guardrails.grounding import GroundingGuard as GroundingGuard
 from pointsman.guardrails.policy import ApprovalPolicy as ApprovalPolicy
 from pointsman.guardrails.policy import PolicyRule as PolicyRule
+from pointsman.guardrails.quota import Quota as Quota
 from pointsman.guardrails.rate import RateLimit as RateLimit
 from pointsman.nodes.message import Answer as Answer
 from pointsman.nodes.message import Attachment as Attachment

@@ -28,7 +28,7 @@ PointsmanError
 │       └── ContentRefused   the provider's own content policy refused it
 ├── Exhausted                a bound of the run was reached
 │   ├── HopLimit             too many hand-offs, or the same work came round again
-│   ├── BudgetExceeded       money or calls
+│   ├── BudgetExceeded       money, tokens, calls or seconds; carries the budget
 │   └── DeadlineExceeded     time
 ├── Blocked                  a guard said no; carries the rule and the text for the user
 ├── ToolFailed               a tool raised
@@ -191,7 +191,15 @@ class HopLimit(Exhausted):
 
 
 class BudgetExceeded(Exhausted):
-    """The run's money or calls are spent."""
+    """A budget is spent: money, tokens, calls or seconds. `budget` names it, `run` for the run's
+    own; `period` is the day of a budget for each day, else empty."""
+
+    def __init__(
+        self, message: str, *, hint: str = "", budget: str = "run", period: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.budget = budget
+        self.period = period
 
 
 class DeadlineExceeded(Exhausted):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from pointsman.nodes.gateway.cascade import models_of
 from pointsman.nodes.gateway.transports import provider_of
 from pointsman.teams.settings import Settings
 
@@ -44,7 +45,7 @@ def model_states(team: "Team", settings: Settings) -> tuple[ModelState, ...]:
     return tuple(
         ModelState(tier, place, model, *_state(model, settings))
         for tier, chain in chains.items()
-        for place, model in enumerate(chain, 1)
+        for place, model in enumerate(models_of(chain), 1)
     )
 
 

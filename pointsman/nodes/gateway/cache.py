@@ -1,197 +1,253 @@
-"""The response cache: exact answers on disk, through diskcache without its pickle (see `disk.py`).
+"""The response cache: exact answers by key, kept on disk, in memory or in Redis.
 
-A cache may lose anything and must break nothing. Busy, full, damaged, edited, foreign: each is a
-miss with one warning a kind and process. All of it runs on one thread of its own, so the loop never
-waits for the disk and its one SQLite connection is opened, used and closed on that thread.
+A cache may lose anything and must break nothing: what cannot be read is a miss with one warning.
+An answer is kept sealed, with its expiry and what it belongs to (see `kept.py`); the places where
+rows lie know none of that (see `cachestore.py`).
 """
 
 import asyncio
 import logging
-import sqlite3
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar, cast
 
 from pointsman.errors import Misconfigured, is_control_flow
-from pointsman.nodes.gateway.cachefile import BrokenFile, prepare, set_aside
-from pointsman.nodes.gateway.codec import decode_reply, encode_reply
-from pointsman.nodes.gateway.transport import ModelReply
+from pointsman.nodes.gateway.cachedisk import DiskStore
+from pointsman.nodes.gateway.cachestore import LEAST_BYTES, CacheStore, Row, Sayings
+from pointsman.nodes.gateway.kept import MAX_VALUE, Answer, Kept, Match, Tags, decode, encode
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
 
-T = TypeVar("T")
+__all__ = ["LEAST_BYTES", "Answer", "CacheStats", "Match", "ResponseCache", "Tags"]
 
 log = logging.getLogger("pointsman.gateway")
 
-LEAST_BYTES = 1 << 20
 DAY = 86_400.0
+COUNTED_AT_ONCE = 64
+"""Finds and puts after which the counters are written; a crash loses so many at most."""
+DROPPED_AT_ONCE = 500
+_NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
-class _Rows(Protocol):
-    """What is used of `diskcache.Cache`, which has no types."""
+@dataclass(frozen=True, slots=True)
+class CacheStats:
+    """What a cache did since it was made, and what it takes. A crash loses the latest counts."""
 
-    def get(self, key: str) -> object: ...
-    def set(self, key: str, value: bytes, *, expire: float | None) -> object: ...
-    def close(self) -> None: ...
+    hits: int = 0
+    stale: int = 0
+    """Hits of expired answers, after every model had failed."""
+    misses: int = 0
+    puts: int = 0
+    refused: int = 0
+    """Answers not kept: empty, too long, or bearing a secret."""
+    saved_usd: float = 0.0
+    saved_unpriced: int = 0
+    """Hits whose price is not known. They are not counted as free."""
+    saved_seconds: float = 0.0
+    bytes: int = 0
+    max_bytes: int = 0
 
 
 class ResponseCache:
-    """Answers by cache key, in a folder that only its owner may read.
+    """Answers by cache key, in a store or, given a folder, on disk in it.
 
-    `max_bytes`: size of the file, from which the oldest answers leave (at least 1 MiB). `ttl`:
-    seconds an answer lives, None for ever. `lock_timeout`: seconds to wait for another process's
-    lock; a longer one is a miss. Opens nothing before the first use.
+    `max_bytes` and `lock_timeout` are the disk's (see `DiskStore`); another store has its own.
+    `ttl`: seconds an answer lives, None for ever. `grace`: seconds it is kept after that, for
+    `find(..., stale=True)`. `namespace` parts caches that share a store: letters, digits, `_.-`.
+    `secret` seals the rows, so that who can write the store but does not know it cannot plant an
+    answer; without one the seal finds damage only. `storable` and `answerable` say whether a reply,
+    and a request, may leave a trace in it.
+
+    Raises Misconfigured for bounds that cannot be. Opens nothing before the first use.
     """
 
     def __init__(
         self,
-        folder: Path,
+        store: Path | CacheStore,
         *,
         max_bytes: int = 256 << 20,
         ttl: float | None = 30 * DAY,
         lock_timeout: float = 0.2,
+        grace: float = 0.0,
+        namespace: str = "default",
+        secret: bytes = b"",
+        storable: Callable[[ModelReply], bool] | None = None,
+        answerable: Callable[[ModelRequest], bool] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        if max_bytes < LEAST_BYTES or (ttl is not None and ttl <= 0) or lock_timeout < 0:
+        if (ttl is not None and not ttl > 0) or not 0 <= grace < math.inf or len(secret) > 64:
             raise Misconfigured(
-                f"A response cache of {max_bytes} bytes with ttl={ttl} cannot be.",
-                hint=f"max_bytes is {LEAST_BYTES} or more, ttl more than 0 or None.",
+                f"A response cache with ttl={ttl} and grace={grace} cannot be.",
+                hint="ttl is more than 0 or None, grace 0 or more, a secret of 64 bytes at most.",
             )
-        self._folder = folder
-        self._max_bytes = max_bytes
+        if not _NAMESPACE.fullmatch(namespace):
+            raise Misconfigured(
+                f"{namespace!r} cannot be a cache's namespace.",
+                hint="Use up to 64 letters, digits and _ . - only.",
+            )
+        self._store: CacheStore = (
+            DiskStore(store, max_bytes=max_bytes, lock_timeout=lock_timeout)
+            if isinstance(store, Path)
+            else store
+        )
         self._ttl = ttl
-        self._lock_timeout = lock_timeout
-        self._thread: ThreadPoolExecutor | None = None
-        # All below is touched on that thread only.
-        self._rows: _Rows | None = None
-        self._rebuilt = False
-        self._off = False
-        self._warned: set[str] = set()
+        self._grace = grace
+        self._prefix = f"{namespace}:"
+        self._secret = secret
+        self._storable = storable
+        self._answerable = answerable
+        self._clock = clock
+        self._sayings = Sayings("") if not isinstance(store, Path) else Sayings(f"in {store}")
+        self._counted: Counter[str] = Counter()
+        self._uncounted = 0
 
-    async def find(self, keys: Sequence[str]) -> ModelReply | None:
-        """The answer of the first of the keys that has one. Never raises."""
+    async def find(self, keys: Sequence[str], *, stale: bool = False) -> ModelReply | None:
+        """The answer of the first of the keys that has one; with `stale`, also one that expired
+        less than the grace ago: for when every model failed. Never raises."""
+        if not keys:
+            return None
+        kept = await self._first([self._prefix + key for key in keys], stale=stale)
+        if kept is None:
+            # The miss of a call was counted when it was looked for the first time.
+            self._count("misses", 0 if stale else 1)
+        else:
+            self._count("stale" if stale else "hits")
+            self._count("saved_seconds", kept.reply.seconds)
+            self._count("saved_unpriced", kept.reply.usd is None)
+            self._count("saved_usd", kept.reply.usd or 0.0)
+        await self._tick()
+        return None if kept is None else kept.reply
 
-        def work(rows: _Rows) -> ModelReply | None:
-            return next((reply for key in keys if (reply := self._read(rows, key))), None)
+    async def put(self, answers: Sequence[Answer | tuple[str, ModelReply]]) -> None:
+        """Keep the answers, as far as that can be done at once. Never raises.
 
-        return await self._do(work)
+        Left out: an answer without text and calls, one above 4 MiB, one whose reply or request the
+        predicates refuse, and one whose seconds to live are none.
+        """
+        given = [one if isinstance(one, Answer) else Answer(*one) for one in answers]
+        if not given:
+            return
+        if self._storable is None and self._answerable is None:
+            made = self._made(given)
+        else:
+            # Reading long texts for secrets takes milliseconds, which the loop's other calls need.
+            made = await asyncio.to_thread(self._made, given)
+        rows = [row for row in made if row is not None]
+        self._count("puts", len(rows))
+        self._count("refused", len(made) - len(rows))
+        if rows:
+            await self._store.put(rows)
+        await self._tick()
 
-    async def put(self, answers: Sequence[tuple[str, ModelReply]]) -> None:
-        """Keep the answers, as far as that can be done at once. Never raises."""
+    async def entries(self, match: Match | None = None) -> AsyncIterator[Kept]:
+        """The answers kept in this namespace, expired ones in their grace too. What this version
+        did not write, or another secret sealed, is left out. Raises StoreError."""
+        async for key, value in self._store.scan(self._prefix):
+            kept = decode(key, value, secret=self._secret)
+            if kept is not None and (match is None or match(kept, self._clock())):
+                yield kept
 
-        def work(rows: _Rows) -> None:
-            for key, reply in answers:
-                rows.set(key, encode_reply(reply).encode(), expire=self._ttl)
+    async def clear(self, match: Match | None = None) -> int:
+        """Forget the answers that match, or all of this namespace, readable or not; how many there
+        were. Raises StoreError."""
+        if match is None:
+            keys = [key async for key, _ in self._store.scan(self._prefix)]
+        else:
+            keys = [kept.key async for kept in self.entries(match)]
+        pages = range(0, len(keys), DROPPED_AT_ONCE)
+        return sum([await self._store.drop(keys[n : n + DROPPED_AT_ONCE]) for n in pages])
 
-        if answers:
-            await self._do(work)
+    async def stats(self) -> CacheStats:
+        """The counters, of all namespaces of the store together. Raises StoreError."""
+        await self._write_counts()
+        counted, room = await self._store.counts(), await self._store.room()
+        # Another's hand may have written what is no count.
+        counts = {name: n for name, n in counted.items() if math.isfinite(n)}
+        return CacheStats(
+            hits=int(counts.get("hits", 0)),
+            stale=int(counts.get("stale", 0)),
+            misses=int(counts.get("misses", 0)),
+            puts=int(counts.get("puts", 0)),
+            refused=int(counts.get("refused", 0)),
+            saved_usd=counts.get("saved_usd", 0.0),
+            saved_unpriced=int(counts.get("saved_unpriced", 0)),
+            saved_seconds=counts.get("saved_seconds", 0.0),
+            bytes=room.used,
+            max_bytes=room.bound,
+        )
 
     async def aclose(self) -> None:
-        """Close the file and end the thread. Safe to call twice; a later call opens it again."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            await asyncio.get_running_loop().run_in_executor(thread, self._close)
-            await asyncio.to_thread(thread.shutdown)
+        """Close the store. Safe to call twice; a later call opens it again."""
+        await self._write_counts()
+        await self._store.aclose()
 
-    async def _do(self, work: Callable[[_Rows], T]) -> T | None:
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="pointsman-cache")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, work)
+    async def _first(self, keys: Sequence[str], *, stale: bool) -> Kept | None:
+        now = self._clock()
+        for key, value in zip(keys, await self._store.get(keys), strict=True):
+            if value is None:
+                continue
+            kept = decode(key, value, secret=self._secret)
+            if kept is None:
+                self._sayings.say("holds answers that this version did not write; they are ignored")
+            elif kept.fresh(now) or (stale and now < (kept.expires or now) + self._grace):
+                return kept
+        return None
 
-    def _guarded(self, work: Callable[[_Rows], T]) -> T | None:
-        if self._off:
+    def _made(self, answers: Sequence[Answer]) -> list[Row | None]:
+        return [self._row(answer) for answer in answers]
+
+    def _row(self, answer: Answer) -> Row | None:
+        """The row to write; None for what is not to be kept."""
+        # Why it was this model is about that run, and may name what its provider said.
+        reply = replace(answer.reply, fallbacks=())
+        answer = replace(answer, reply=reply)
+        if not reply.text.strip() and not reply.tool_calls:
             return None
+        if not self._allowed(answer):
+            return None
+        ttl = self._ttl if answer.ttl is None else answer.ttl
+        lives = None if ttl is None or ttl == math.inf else ttl
+        if lives is not None and not lives > 0:
+            return None
+        now, key = self._clock(), self._prefix + answer.key
         try:
-            if self._rows is None:
-                self._rows = self._open()
-            return work(self._rows)
+            value = encode(
+                key, answer, stored=now, expires=None if lives is None else now + lives,
+                secret=self._secret,
+            )  # fmt: skip
+        except ValueError:
+            return None
+        if len(value) > MAX_VALUE:
+            return None
+        return Row(key, value, None if lives is None else lives + self._grace)
+
+    def _allowed(self, answer: Answer) -> bool:
+        try:
+            return (self._storable is None or self._storable(answer.reply)) and (
+                self._answerable is None
+                or answer.request is None
+                or self._answerable(answer.request)
+            )
         except Exception as error:
             if is_control_flow(error):
                 raise
-            self._failed(error)
-            return None
+            # What could not be looked at is not kept.
+            log.warning("an answer could not be checked for the cache: %s", type(error).__name__)
+            return False
 
-    def _read(self, rows: _Rows, key: str) -> ModelReply | None:
-        from pointsman.nodes.gateway.disk import ForeignRow
+    def _count(self, name: str, number: float = 1) -> None:
+        if number:
+            self._counted[name] += number  # pyright: ignore[reportArgumentType]
 
-        try:
-            stored = rows.get(key)
-        except ForeignRow:
-            stored = b""
-        if stored is None:
-            return None
-        reply = decode_reply(stored) if isinstance(stored, bytes) else None
-        if reply is None:
-            self._warn("holds answers that this version did not write; they are ignored")
-        return reply
+    async def _tick(self) -> None:
+        self._uncounted += 1
+        if self._uncounted >= COUNTED_AT_ONCE:
+            await self._write_counts()
 
-    def _open(self) -> _Rows:
-        import diskcache  # pyright: ignore[reportMissingTypeStubs]
-
-        from pointsman.nodes.gateway.disk import JsonDisk
-
-        prepare(self._folder, lock_timeout=self._lock_timeout)
-        return cast(
-            "_Rows",
-            diskcache.Cache(
-                str(self._folder.absolute()),
-                timeout=self._lock_timeout,  # pyright: ignore[reportArgumentType]
-                disk=JsonDisk,
-                size_limit=self._max_bytes,
-                eviction_policy="least-recently-stored",
-                cull_limit=10,
-                statistics=0,
-                tag_index=0,
-                # A mapped file that somebody truncates would end the process with SIGBUS.
-                sqlite_mmap_size=0,
-            ),
-        )
-
-    def _failed(self, error: Exception) -> None:
-        if isinstance(error, BrokenFile) or _damaged(error):
-            self._rebuild()
-        elif _busy(error):
-            self._warn("is busy; answers are asked for again meanwhile")
-        else:
-            self._warn(f"cannot be used ({type(error).__name__}); every answer is asked for")
-            if self._rows is None:
-                self._off = True
-
-    def _rebuild(self) -> None:
-        self._close()
-        if self._rebuilt:
-            self._off = True
-            return
-        self._rebuilt = True
-        self._warn("was damaged or another program's; it is set aside and begun anew")
-        try:
-            set_aside(self._folder)
-        except OSError:
-            self._off = True
-
-    def _close(self) -> None:
-        rows, self._rows = self._rows, None
-        if rows is not None:
-            rows.close()
-
-    def _warn(self, what: str) -> None:
-        if what not in self._warned:
-            self._warned.add(what)
-            log.warning("the response cache in %s %s", self._folder, what)
-
-
-def _busy(error: Exception) -> bool:
-    from diskcache import Timeout  # pyright: ignore[reportMissingTypeStubs]
-
-    return isinstance(error, Timeout) or _code(error) in (
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-    )
-
-
-def _damaged(error: Exception) -> bool:
-    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _code(error: Exception) -> int:
-    # The low byte is the kind; the rest of an extended code says more of the same.
-    code = error.sqlite_errorcode if isinstance(error, sqlite3.Error) else 0
-    return code & 0xFF
+    async def _write_counts(self) -> None:
+        counted, self._counted, self._uncounted = self._counted, Counter(), 0
+        if counted:
+            await self._store.count(counted)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
+from pointsman.errors import Attempt
+from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.gateway.transport import ModelReply, Usage
 from pointsman.nodes.message import Frozen, ToolCall
 
@@ -14,8 +16,20 @@ Count = Annotated[int, Field(ge=0)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _StoredReply(Frozen):
-    """What is on disk. Never moved or renamed without a migration."""
+class StoredAttempt(Frozen):
+    """A model of the chain that failed before the one that answered."""
+
+    model: str
+    error: str
+    message: str
+
+
+class StoredReply(Frozen):
+    """What is on disk. Never moved or renamed without a migration.
+
+    A field that came later has a default and is written only where it says something: both the
+    answers of an older version and most of a newer one's stay readable.
+    """
 
     schema_version: Literal["pointsman.reply@1"]
     model: str
@@ -27,6 +41,22 @@ class _StoredReply(Frozen):
     seconds: Amount
     probabilities: tuple[tuple[str, float], ...]
     source: Literal["model", "cache", "journal", "flight"]
+    cached_tokens: Count = 0
+    fallbacks: tuple[StoredAttempt, ...] = ()
+
+    def reply(self) -> ModelReply:
+        """The reply that was stored."""
+        return ModelReply(
+            model=self.model,
+            text=self.text,
+            tool_calls=self.tool_calls,
+            usage=Usage(self.input_tokens, self.output_tokens, self.cached_tokens),
+            usd=self.usd,
+            seconds=self.seconds,
+            probabilities=self.probabilities,
+            source=self.source,
+            fallbacks=tuple(Attempt(a.model, a.error, a.message) for a in self.fallbacks),
+        )
 
 
 def encode_reply(reply: ModelReply) -> str:
@@ -34,42 +64,37 @@ def encode_reply(reply: ModelReply) -> str:
 
     Raises ValueError for numbers that JSON does not have.
     """
-    return json.dumps(
-        {
-            "schema_version": REPLY_SCHEMA,
-            "model": reply.model,
-            "text": _unicode(reply.text),
-            "tool_calls": [call.model_dump(mode="json") for call in reply.tool_calls],
-            "input_tokens": reply.usage.input_tokens,
-            "output_tokens": reply.usage.output_tokens,
-            "usd": reply.usd,
-            "seconds": reply.seconds,
-            "probabilities": reply.probabilities,
-            "source": reply.source,
-        },
-        ensure_ascii=False,
-        allow_nan=False,
-    )
+    stored: JsonObject = {
+        "schema_version": REPLY_SCHEMA,
+        "model": reply.model,
+        "text": unicode(reply.text),
+        "tool_calls": [call.model_dump(mode="json") for call in reply.tool_calls],
+        "input_tokens": reply.usage.input_tokens,
+        "output_tokens": reply.usage.output_tokens,
+        "usd": reply.usd,
+        "seconds": reply.seconds,
+        "probabilities": [list(pair) for pair in reply.probabilities],
+        "source": reply.source,
+    }
+    if reply.usage.cached_tokens:
+        stored["cached_tokens"] = reply.usage.cached_tokens
+    if reply.fallbacks:
+        stored["fallbacks"] = [
+            {"model": a.model, "error": a.error, "message": unicode(a.message)}
+            for a in reply.fallbacks
+        ]
+    return json.dumps(stored, ensure_ascii=False, allow_nan=False)
 
 
 def decode_reply(stored: str | bytes) -> ModelReply | None:
     """The reply that was stored; None for another version's, a damaged or an edited one."""
     try:
-        found = _StoredReply.model_validate_json(stored, strict=True)
+        return StoredReply.model_validate_json(stored, strict=True).reply()
     except ValidationError:
         return None
-    return ModelReply(
-        model=found.model,
-        text=found.text,
-        tool_calls=found.tool_calls,
-        usage=Usage(found.input_tokens, found.output_tokens),
-        usd=found.usd,
-        seconds=found.seconds,
-        probabilities=found.probabilities,
-        source=found.source,
-    )
 
 
-def _unicode(text: str) -> str:
-    # A provider's JSON may escape half of a surrogate pair; such a text cannot be written as UTF-8.
+def unicode(text: str) -> str:
+    """The text with `?` for halves of a surrogate pair, which UTF-8 does not have and a provider's
+    JSON may escape."""
     return text.encode("utf-8", "replace").decode("utf-8")

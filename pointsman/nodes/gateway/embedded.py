@@ -20,7 +20,7 @@ from pointsman.nodes.gateway.embedded_llama import (
     load_model,
 )
 from pointsman.nodes.gateway.embedded_step import Written, act, choose, fill
-from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Usage
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Read, Usage
 
 
 class EmbeddedTransport:
@@ -38,8 +38,11 @@ class EmbeddedTransport:
         self._worker: ThreadPoolExecutor | None = None
         self._running: set[threading.Event] = set()
 
-    async def send(self, model: str, request: ModelRequest, timeout: float) -> ModelReply:
-        """Do the small jobs that make up the request.
+    async def send(
+        self, model: str, request: ModelRequest, timeout: float, read: Read | None = None
+    ) -> ModelReply:
+        """Do the small jobs that make up the request. `read` gets the text as a whole: it is cut to
+        sentences that hold, which shows at its end only.
 
         Raises ModelTimeout (the time spent waiting for earlier calls counts), ModelRejected for a
         conversation longer than the context, BadOutput where a required field has no value in the
@@ -62,6 +65,8 @@ class EmbeddedTransport:
             # Also when the caller is cancelled: the thread stops at its next token.
             stopped.set()
             self._running.discard(stopped)
+        if read is not None and written.text:
+            read(written.text)
         return ModelReply(
             model=model,
             text=written.text,

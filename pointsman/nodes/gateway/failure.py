@@ -58,9 +58,14 @@ class Failed:
 
 
 def kind_of(status: int, code: str = "") -> type[PointsmanError]:
-    """The error that a status of 400 or more, and a code where there is one, stand for."""
+    """The error that a status of 300 or more, and a code where there is one, stand for.
+
+    A redirect is not followed, since the key would go along: the base URL is wrong.
+    """
     if code in CODES:
         return CODES[code]
+    if status < 400:
+        return UnknownModel
     return STATUS.get(status, ModelOverloaded if status >= 500 else ModelRejected)
 
 

@@ -1,16 +1,18 @@
 """The one door to models. Every call passes it, in this order:
 
-journal (this run already has the answer) → response cache → single-flight → budget reservation →
-transport with a time-out → settle → journal → (once the step's output passed its guards) the cache.
-The circuit breaker and the rate limits of a model belong in `_call`, before the reservation.
+journal (this run already has the answer) → response cache → single-flight → circuit breaker of the
+model → rate limits (requests and tokens) → budget reservation → transport with a time-out → settle
+→ journal → (once the step's output passed its guards) the cache. Where a later one says no, what an
+earlier one took is given back: the breaker's probe, the tokens, the reservation.
 """
 
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Literal
 
 from pointsman.errors import (
     BadOutput,
@@ -21,16 +23,21 @@ from pointsman.errors import (
     PointsmanError,
 )
 from pointsman.nodes import telemetry
-from pointsman.nodes.event import ModelCalled, ModelFailed
+from pointsman.nodes.event import Cascaded, ModelCalled, ModelFailed
 from pointsman.nodes.gateway import key
 from pointsman.nodes.gateway.cache import ResponseCache
+from pointsman.nodes.gateway.cascade import STRONG, Cascade
 from pointsman.nodes.gateway.chain import Chain, Retry
 from pointsman.nodes.gateway.cost import Price, Prices
+from pointsman.nodes.gateway.entry import Entrance, Entry
 from pointsman.nodes.gateway.flight import Flights
 from pointsman.nodes.gateway.journal import Journal
+from pointsman.nodes.gateway.purse import purse
+from pointsman.nodes.gateway.reading import Reading
 from pointsman.nodes.gateway.reservation import Reservation
-from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Reader, Transport
 from pointsman.nodes.gateway.transports import Transports, provider_of
+from pointsman.nodes.limits import Breaker, Limiter
 from pointsman.nodes.run import Run
 
 MAX_PENDING_STEPS = 1_000
@@ -39,15 +46,20 @@ MAX_PENDING_STEPS = 1_000
 MAX_PENDING_ANSWERS = 100
 """Answers one step may hold for the cache; more are not cached."""
 
+FAIR_SECONDS = 10.0
+"""A model that gave no answer in so long counts as failed for its breaker, even where the run's own
+time ended first."""
+
 Pending = list[tuple[str, ModelReply]]
 
 
 class ModelGateway:
     """Journal, cache, single-flight, budget and fallback chain in front of the transports.
 
-    `chains` maps each tier to its models, first one first. `timeout` is what one call to one model
-    may take, in seconds; the run's deadline may make it shorter. `sleep` and `draw` (0 to 1) are
-    the clock and the dice of the retries, for tests.
+    `chains` maps each tier to its models, first one first, or to a cascade. `timeout` is what one
+    call to one model may take, in seconds; the run's deadline may make it shorter. `breaker` and
+    `limiter` stand before every call to a model. `refused` says what follows when a provider's
+    content policy refuses a request. `draw` (0 to 1) are the dice of the retries, for tests.
 
     `aclose` closes the transports and the cache; the journal belongs to whoever made it.
     """
@@ -55,18 +67,22 @@ class ModelGateway:
     def __init__(
         self,
         *,
-        chains: Mapping[str, tuple[str, ...]],
+        chains: Mapping[str, tuple[str, ...] | Cascade],
         transports: Transports,
         journal: Journal,
         cache: ResponseCache | None = None,
         prices: Mapping[str, Price] | None = None,
         timeout: float = 120.0,
+        breaker: Breaker | None = None,
+        limiter: Limiter | None = None,
         retry: Retry | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        refused: Literal["stop", "next"] = "stop",
         draw: Callable[[], float] = random.random,
     ) -> None:
         """Raises Misconfigured for a tier without a model and for a time-out that is none."""
-        empty = [tier for tier, models in chains.items() if not models or not all(models)]
+        self._cascades = {tier: c for tier, c in chains.items() if isinstance(c, Cascade)}
+        self._chains = {t: tuple(c) for t, c in chains.items() if not isinstance(c, Cascade)}
+        empty = [tier for tier, models in self._chains.items() if not models or not all(models)]
         if empty:
             raise Misconfigured(
                 f"Tier {empty[0]!r} names no model.",
@@ -74,23 +90,36 @@ class ModelGateway:
             )
         if not 0 < timeout < float("inf"):
             raise Misconfigured(f"A model time-out of {timeout} s cannot be.", hint="Try 60.")
-        self._chains = {tier: tuple(models) for tier, models in chains.items()}
+        self._tiers = tuple(chains)
+        for tier, cascade in self._cascades.items():
+            for part, models in cascade.parts().items():
+                self._chains[_part(tier, part)] = models
         self._transports = transports
         self._journal = journal
         self._cache = cache
         self._prices = Prices(prices)
         self._timeout = timeout
-        self._chain = Chain(retry=retry or Retry(), sleep=sleep, draw=draw)
+        self._entrance = Entrance(breaker, limiter)
+        self._chain = Chain(
+            retry=retry or Retry(), draw=draw, refused=refused, context=self._prices.context
+        )
         self._flights = Flights()
         self._pending: OrderedDict[tuple[str, str], Pending] = OrderedDict()
 
-    async def complete(self, request: ModelRequest, run: Run) -> ModelReply:
-        """Answer the request.
+    async def complete(
+        self, request: ModelRequest, run: Run, read: Reader | None = None
+    ) -> ModelReply:
+        """Answer the request. `read` gets the text piece by piece while it is written; what it
+        raises ends the call, and counts for the chain as the model's error.
 
         Raises NoModel, Misconfigured, BadOutput (ModelRejected, or every model answered nonsense),
         BudgetExceeded or DeadlineExceeded; and StoreError when the journal cannot keep the answer.
         """
+        cascade = self._cascades.get(request.tier)
+        if cascade is not None:
+            return await self._cascaded(cascade, request, run, read)
         models = self._models(request.tier)
+        reading = Reading(read, request)
         content = key.content_digest(request)
         asked = key.journal_digest(content, request.tier)
         # Counted before the first await, so that calls made at once are numbered as they were made.
@@ -103,7 +132,7 @@ class ModelGateway:
                 reply = reply.served_from("journal")
                 self._called(reply, request, run)
             else:
-                reply = await self._answer(models, request, run, content, occurrence)
+                reply = await self._answer(models, request, run, content, occurrence, reading)
                 self._called(reply, request, run)
                 await self._journal.journal_put(run.id, run.step, occurrence, asked, reply)
                 self._hold(run, request, content, occurrence, reply)
@@ -112,7 +141,48 @@ class ModelGateway:
             if reply.source == "model":
                 span.set_attribute(telemetry.INPUT_TOKENS, reply.usage.input_tokens)
                 span.set_attribute(telemetry.OUTPUT_TOKENS, reply.usage.output_tokens)
+        reading.end(reply)
         return reply
+
+    async def _cascaded(
+        self, cascade: Cascade, request: ModelRequest, run: Run, read: Reader | None
+    ) -> ModelReply:
+        """A cascade's answer, recorded as one, too: a replay takes the way that was taken."""
+        reading = Reading(read, request)
+        asked = key.journal_digest(key.content_digest(request), request.tier)
+        occurrence = run.occurrences[asked]
+        run.occurrences[asked] += 1
+        reply = await self._journal.journal_get(run.id, run.step, occurrence, asked)
+        if reply is not None:
+            reply = reply.served_from("journal")
+            self._called(reply, request, run)
+            reading.end(reply)
+            return reply
+        parts = [(part, _for(part, one, request)) for part, one in cascade.requests(request)]
+        worst = [await self._worst(part.tier, part, run) for _, part in parts]
+        async with purse(run, worst) as within:
+
+            async def ask(part: str, one: ModelRequest) -> ModelReply:
+                along = read if part == STRONG else None
+                return await self.complete(_for(part, one, request), within, along)
+
+            reply, verdict = await cascade.answer(request, ask)
+        run.emit(
+            Cascaded(
+                tier=request.tier, specialist=run.specialist, verdict=verdict, model=reply.model
+            )
+        )
+        await self._journal.journal_put(run.id, run.step, occurrence, asked, reply)
+        if verdict != "escalated":
+            reading.end(reply)
+        return reply
+
+    async def _worst(self, tier: str, request: ModelRequest, run: Run) -> float | None:
+        """The most a call of the tier can cost, whichever of its models answers."""
+        if run.budget.usd is None:
+            return None
+        each = [await self._prices.worst(model, request) for model in self._models(tier)]
+        return None if None in each else max(usd for usd in each if usd is not None)
 
     async def settle(self, run: Run, *, keep: bool) -> None:
         """Write the step's new answers to the cache (`keep`), or forget them. Never raises."""
@@ -132,7 +202,7 @@ class ModelGateway:
         models = self._chains.get(tier)
         if models is None:
             raise Misconfigured(
-                f"There is no tier {tier!r}, only {', '.join(sorted(self._chains)) or 'none'}.",
+                f"There is no tier {tier!r}, only {', '.join(sorted(self._tiers)) or 'none'}.",
                 hint="Name it in models=.",
             )
         return models
@@ -144,9 +214,10 @@ class ModelGateway:
         run: Run,
         content: str,
         occurrence: int,
+        reading: Reading,
     ) -> ModelReply:
         async def walk() -> ModelReply:
-            return await self._walk(models, request, run)
+            return await self._walk(models, request, run, reading)
 
         async with _deadline(run):
             if not request.cacheable:
@@ -159,7 +230,9 @@ class ModelGateway:
             flight = key.flight_key(content, models, run.tenant, occurrence)
             return await self._flights.share(flight, walk)
 
-    async def _walk(self, models: tuple[str, ...], request: ModelRequest, run: Run) -> ModelReply:
+    async def _walk(
+        self, models: tuple[str, ...], request: ModelRequest, run: Run, reading: Reading
+    ) -> ModelReply:
         def failed(model: str, error: PointsmanError, following: str) -> None:
             run.emit(
                 ModelFailed(
@@ -168,38 +241,50 @@ class ModelGateway:
             )
 
         async def ask(model: str) -> ModelReply:
-            return await self._call(model, request, run)
+            return await self._call(model, request, run, reading)
 
         return await self._chain.walk(models, ask, tier=request.tier, failed=failed)
 
-    async def _call(self, model: str, request: ModelRequest, run: Run) -> ModelReply:
-        """One call to one model, inside the run's budget."""
+    async def _call(
+        self, model: str, request: ModelRequest, run: Run, reading: Reading
+    ) -> ModelReply:
+        """One call to one model, past its breaker and limits and inside the run's budget."""
         transport = self._transports.of(model)
-        worst = None if run.budget.usd is None else await self._prices.worst(model, request)
-        limit = run.remaining(self._timeout)
-        started = asyncio.get_running_loop().time()
-        reservation = Reservation(run, worst)
-        try:
-            async with asyncio.timeout(limit):
-                reply = await transport.send(model, request, limit)
-        except (TimeoutError, ModelTimeout) as error:
-            self._lost(reservation, model)
-            if limit < self._timeout:
-                raise _too_late(run) from error
-            raise ModelTimeout(f"Model {model} gave no answer in {limit:g} s.") from error
-        except (BadOutput, asyncio.CancelledError) as error:
-            if not isinstance(error, ModelRejected):
-                self._lost(reservation, model)
-            raise
-        finally:
-            reservation.release()
-        usd = self._prices.actual(model, reply)
-        reservation.settle(usd)
+        # Looked up now, so that between an answer and its price nothing is waited for.
+        await self._prices.price(model)
+        async with self._entrance.entry(model, request, run) as entry:
+            worst = None if run.budget.usd is None else await self._prices.worst(model, request)
+            limit = run.remaining(self._timeout)
+            reservation = Reservation(run, worst)
+            started = asyncio.get_running_loop().time()
+            entry.sent, may_cost = True, True
+            try:
+                async with asyncio.timeout(limit):
+                    reply = await _send(transport, model, request, limit, reading)
+                may_cost = False
+            except (TimeoutError, ModelTimeout) as error:
+                entry.hung = limit >= min(self._timeout, FAIR_SECONDS)
+                if limit < self._timeout:
+                    raise _too_late(run) from error
+                raise ModelTimeout(f"Model {model} gave no answer in {limit:g} s.") from error
+            except PointsmanError as error:
+                refused = not isinstance(error, BadOutput) or isinstance(error, ModelRejected)
+                may_cost = reading.begun or not refused
+                raise
+            finally:
+                if may_cost:
+                    self._lost(reservation, entry, model)
+                reservation.release()
+            usd = self._prices.actual(model, reply)
+            reservation.settle(usd)
+            used = reply.usage.input_tokens + reply.usage.output_tokens
+            entry.tokens = used or None
         seconds = reply.seconds or asyncio.get_running_loop().time() - started
         return replace(reply, model=model, usd=usd, seconds=seconds, source="model")
 
-    def _lost(self, reservation: Reservation, model: str) -> None:
-        # The provider may charge for an answer that never arrived or could not be used.
+    def _lost(self, reservation: Reservation, entry: Entry, model: str) -> None:
+        # The provider may charge, and count, an answer that never arrived or could not be used.
+        entry.tokens = None
         if not self._prices.free(model):
             reservation.lose()
 
@@ -235,6 +320,24 @@ class ModelGateway:
                 saved_seconds=reply.seconds if shared else 0.0,
             )
         )
+
+
+def _part(tier: str, part: str) -> str:
+    """The tier under which a part of a cascade is asked."""
+    return f"{tier}, {part}"
+
+
+def _for(part: str, one: ModelRequest, request: ModelRequest) -> ModelRequest:
+    return replace(one, tier=_part(request.tier, part))
+
+
+async def _send(
+    transport: Transport, model: str, request: ModelRequest, limit: float, reading: Reading
+) -> ModelReply:
+    read = reading.next_try()
+    if read is None:
+        return await transport.send(model, request, limit)
+    return await transport.send(model, request, limit, read)
 
 
 @asynccontextmanager

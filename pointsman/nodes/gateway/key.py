@@ -30,18 +30,23 @@ def journal_digest(content: str, tier: str) -> str:
     return digest(content, tier)
 
 
-def cache_key(content: str, model: str, tenant: str, occurrence: int = 0) -> str:
+def cache_key(content: str, model: str, tenant: str, occurrence: int = 0, guards: str = "") -> str:
     """The response cache's key. `content` is `content_digest` of the request.
+
+    `guards` is the version of the policy that let the answer pass: under another one it is asked
+    for, and judged, anew.
 
     `occurrence` is how often the step asked this before. Cascade tries and panel members ask the
     same on purpose, so the n-th asking finds the n-th answer and they never collapse into one.
     """
-    return digest(content, model, tenant, occurrence)
+    return digest(content, model, tenant, occurrence, guards)
 
 
-def flight_key(content: str, models: tuple[str, ...], tenant: str, occurrence: int = 0) -> str:
+def flight_key(
+    content: str, models: tuple[str, ...], tenant: str, occurrence: int = 0, guards: str = ""
+) -> str:
     """The single-flight's key: calls that would walk the same chain with the same content."""
-    return digest(content, list(models), tenant, occurrence)
+    return digest(content, list(models), tenant, occurrence, guards)
 
 
 def _turns(turns: tuple[Turn, ...]) -> JsonValue:

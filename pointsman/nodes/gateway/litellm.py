@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import logging
 import os
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol, cast
@@ -16,17 +17,19 @@ from typing import Protocol, cast
 from pydantic import BaseModel, JsonValue
 
 from pointsman.errors import (
+    Misconfigured,
     ModelAuth,
-    ModelRejected,
+    ModelOverloaded,
     ModelTimeout,
     UnknownModel,
     is_control_flow,
 )
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.gateway import wire
+from pointsman.nodes.gateway.chunks import Assembled
 from pointsman.nodes.gateway.faults import Vendor, fault
 from pointsman.nodes.gateway.shape import choice_schema
-from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Read
 
 SWITCHES = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -53,7 +56,7 @@ class LiteLLM(Vendor, Protocol):
     async def acompletion(
         self, *, model: str, messages: list[JsonObject], timeout: float, max_retries: int,
         drop_params: bool, **options: JsonValue,
-    ) -> BaseModel: ...  # fmt: skip
+    ) -> BaseModel | AsyncIterator[BaseModel]: ...  # fmt: skip
     def get_supported_openai_params(self, *, model: str) -> list[str] | None: ...
     def supports_response_schema(self, *, model: str) -> bool: ...
 
@@ -67,8 +70,12 @@ class LiteLLMTransport:
     def __init__(self) -> None:
         self._litellm: LiteLLM | None = None
 
-    async def send(self, model: str, request: ModelRequest, timeout: float) -> ModelReply:
+    async def send(
+        self, model: str, request: ModelRequest, timeout: float, read: Read | None = None
+    ) -> ModelReply:
         """Ask the model once. The first call also imports LiteLLM, inside the time-out.
+
+        With `read` the answer is streamed, and comes without LiteLLM's own figure of its cost.
 
         Raises ModelAuth, UnknownModel, MissingExtra, ModelOverloaded, ModelTimeout,
         ModelUnreachable, ModelRejected or BadOutput, with none of the provider's own words.
@@ -77,11 +84,13 @@ class LiteLLMTransport:
             async with asyncio.timeout(timeout):
                 if self._litellm is None:
                     self._litellm = await asyncio.to_thread(load)
-                return await self._send(self._litellm, model, request)
+                return await self._send(self._litellm, model, request, read)
         except TimeoutError as error:
             raise ModelTimeout(f"Model {model} gave no answer in {timeout:g} s.") from error
 
-    async def _send(self, litellm: LiteLLM, model: str, request: ModelRequest) -> ModelReply:
+    async def _send(
+        self, litellm: LiteLLM, model: str, request: ModelRequest, read: Read | None
+    ) -> ModelReply:
         provider = _provider(litellm, model)
         _refuse_blank_key(model, provider)
         schema = _schema(litellm, model, request)
@@ -94,16 +103,23 @@ class LiteLLMTransport:
                 max_retries=0,
                 # For temperature and the like. Tools are never dropped: see `_options`.
                 drop_params=True,
-                **_options(litellm, model, request, schema),
+                **_options(litellm, model, request, schema, stream=read is not None),
             )
         except Exception as error:
             if is_control_flow(error):
                 raise
             # The provider's words may repeat the key or the prompt: they stay out of tracebacks.
             raise fault(litellm, error, model=model, provider=provider) from None
-        seconds = asyncio.get_running_loop().time() - started
-        reply = wire.read_reply(response.model_dump(), model, request)
-        return replace(reply, usd=_cost(response), seconds=seconds)
+        if isinstance(response, BaseModel):
+            reply = replace(
+                wire.read_reply(response.model_dump(), model, request), usd=_cost(response)
+            )
+            if read is not None and reply.text:
+                read(reply.text)
+        else:
+            completion = await _streamed(litellm, response, model, provider, read)
+            reply = wire.read_reply(completion, model, request)
+        return replace(reply, seconds=asyncio.get_running_loop().time() - started)
 
     async def aclose(self) -> None:
         """Nothing to close: LiteLLM keeps one pool of connections per process and event loop, which
@@ -165,18 +181,44 @@ def _schema(litellm: LiteLLM, model: str, request: ModelRequest) -> JsonObject |
     }
 
 
+async def _streamed(
+    litellm: LiteLLM, stream: AsyncIterator[BaseModel], model: str, provider: str, read: Read | None
+) -> JsonObject:
+    """The completion that a stream makes. Raises ModelOverloaded for one that is cut."""
+    made = Assembled()
+    while True:
+        try:
+            chunk = await anext(stream, None)
+        except Exception as error:
+            if is_control_flow(error):
+                raise
+            raise fault(litellm, error, model=model, provider=provider) from None
+        if chunk is None:
+            break
+        text = made.add(cast("JsonObject", chunk.model_dump()))
+        if text and read is not None:
+            read(text)
+    if getattr(stream, "received_finish_reason", "stop") is None:
+        # LiteLLM makes up a last event where the provider's stream ended without one.
+        raise ModelOverloaded(f"The answer of model {model} was cut off in the middle.")
+    return made.completion()
+
+
 def _options(
-    litellm: LiteLLM, model: str, request: ModelRequest, schema: JsonObject | None
+    litellm: LiteLLM, model: str, request: ModelRequest, schema: JsonObject | None, *, stream: bool
 ) -> JsonObject:
     options: JsonObject = {
         "max_tokens": max(request.max_tokens, CHOICE_TOKENS if request.choices else 1),
         "temperature": request.temperature,
     }
+    if stream:
+        options["stream"] = True
+        options["stream_options"] = {"include_usage": True}
     if schema is not None:
         options["response_format"] = schema
     if request.tools:
         if "tools" not in (litellm.get_supported_openai_params(model=model) or ()):
-            raise ModelRejected(
+            raise Misconfigured(
                 f"Model {model} cannot call tools.", hint="Give the tier a model that can."
             )
         options["tools"] = [wire.tool(tool) for tool in request.tools]

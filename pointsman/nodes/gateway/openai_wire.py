@@ -6,18 +6,24 @@ base URLs come from the variables that LiteLLM reads, so that a model's name mea
 
 import asyncio
 import json
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, cast
 
-from pointsman.errors import ModelOverloaded, ModelRejected, ModelTimeout, ModelUnreachable
+from pointsman.errors import (
+    ModelOverloaded,
+    ModelRejected,
+    ModelTimeout,
+    ModelUnreachable,
+    is_control_flow,
+)
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.gateway import wire
 from pointsman.nodes.gateway.chunks import Assembled, events
 from pointsman.nodes.gateway.failure import Failed, kind_of, plain_code, seconds_of, worded
 from pointsman.nodes.gateway.providers import PROVIDERS, Lookup, base_of, reasons
 from pointsman.nodes.gateway.shape import choice_schema, json_object
-from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Read
 from pointsman.nodes.gateway.transports import provider_of
 
 if TYPE_CHECKING:
@@ -28,8 +34,6 @@ MAX_ANSWER = 32 << 20
 CONNECTIONS = 100
 CHOICE_TOKENS = 64
 """Room for a choice inside its JSON object, where the request asks for fewer tokens."""
-
-Read = Callable[[str], None]
 
 
 class OpenAIWireTransport:
@@ -64,14 +68,19 @@ class OpenAIWireTransport:
                     url, data=body, headers=headers, allow_redirects=False
                 ) as response,
             ):
-                if response.status >= 400:
+                if response.status >= 300:
                     await _refused(response, model, provider)
-                completion = await _read(response, model, read)
+                streamed = read is not None and _is_stream(response)
+                completion = await _read(response, model, read if streamed else None)
         except TimeoutError as error:
             raise ModelTimeout(f"Model {model} gave no answer in {timeout:g} s.") from error
         except Exception as error:
+            if is_control_flow(error):
+                raise
             _broken(error, model, provider)
         reply = wire.read_reply(completion, model, request)
+        if read is not None and not streamed and reply.text:
+            read(reply.text)
         return replace(reply, seconds=asyncio.get_running_loop().time() - started)
 
     async def aclose(self) -> None:
@@ -97,10 +106,14 @@ class OpenAIWireTransport:
         return pool
 
 
+def _is_stream(response: "ClientResponse") -> bool:
+    """Some servers answer a request for a stream in one piece."""
+    return "text/event-stream" in response.headers.get("Content-Type", "")
+
+
 async def _read(response: "ClientResponse", model: str, read: Read | None) -> JsonObject:
     chunks = cast("AsyncIterable[bytes]", response.content.iter_any())
-    if read is None or "text/event-stream" not in response.headers.get("Content-Type", ""):
-        # Some servers answer a request for a stream in one piece.
+    if read is None:
         return json_object((await _whole(chunks, model)).decode("utf-8", "replace")) or {}
     made = Assembled()
     async for event in events(chunks, model=model):

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from pointsman.errors import Misconfigured
 from pointsman.nodes.gateway.shape import shaped
-from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Usage
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Read, Usage
 from pointsman.nodes.message import ToolCall
 
 Scripted = ModelReply | str | Exception
@@ -33,9 +33,14 @@ class ScriptedTransport:
         self.closed = False
         self._script: Script = answers if callable(answers) else _in_order(iter(answers))
 
-    async def send(self, model: str, request: ModelRequest, timeout: float) -> ModelReply:
-        """The next answer. Raises the exception that is scripted, BadOutput for a text that is not
-        in the shape asked for, Misconfigured when the script is used up."""
+    async def send(
+        self, model: str, request: ModelRequest, timeout: float, read: Read | None = None
+    ) -> ModelReply:
+        """The next answer, and its text to `read`.
+
+        Raises the exception that is scripted, BadOutput for a text that is not in the shape asked
+        for, Misconfigured when the script is used up.
+        """
         self.requests.append(request)
         self.models.append(model)
         answer = self._script(request)
@@ -45,9 +50,13 @@ class ScriptedTransport:
             case Exception():
                 raise answer
             case str():
-                return ModelReply(model=model, text=shaped(request, answer, model=model), usd=0.0)
+                text = shaped(request, answer, model=model)
+                reply = ModelReply(model=model, text=text, usd=0.0)
             case ModelReply():
-                return answer
+                reply = answer
+        if read is not None and reply.text:
+            read(reply.text)
+        return reply
 
     async def aclose(self) -> None:
         """Note that it was closed."""

@@ -1,8 +1,10 @@
 """What crosses the door to models: the request, the reply, and the Transport protocol."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
+from pointsman.errors import Attempt
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.message import ToolCall, Turn
 
@@ -49,6 +51,8 @@ class Usage:
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
+    """Those of `input_tokens` that the provider read from its own prompt cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +69,40 @@ class ModelReply:
     probabilities: tuple[tuple[str, float], ...] = ()
     """For `choices`: each choice and its probability, highest first; empty where unknown."""
     source: Literal["model", "cache", "journal", "flight"] = "model"
+    fallbacks: tuple[Attempt, ...] = ()
+    """Models of the chain that were asked before `model` and failed: why it was this one."""
 
     def served_from(self, source: Literal["cache", "journal", "flight"]) -> "ModelReply":
         """The same answer, marked as not paid for again."""
         return replace(self, source=source)
 
 
+Read = Callable[[str], None]
+"""Takes the pieces of an answer's text, in order."""
+
+
+class Reader(Protocol):
+    """Reads an answer while it is written. Neither method may block."""
+
+    def text(self, piece: str) -> None:
+        """The next piece. All pieces since the last `restart`, joined, are the answer's text."""
+        ...
+
+    def restart(self) -> None:
+        """What came so far is no part of the answer: the model failed and another one begins."""
+        ...
+
+
 class Transport(Protocol):
     """One way to reach models. Implementations are cheap to make and load what they need lazily."""
 
-    async def send(self, model: str, request: ModelRequest, timeout: float) -> ModelReply:
+    async def send(
+        self, model: str, request: ModelRequest, timeout: float, read: Read | None = None
+    ) -> ModelReply:
         """Ask `model` (the full name, e.g. `openai/gpt-4o-mini`), once, within `timeout` seconds.
+
+        With `read` the answer is streamed where the transport can: `read` gets its text piece by
+        piece, else once as a whole. What `read` raises ends the call and comes out as it is.
 
         Raises ModelAuth, UnknownModel, ModelOverloaded, ModelTimeout, ModelUnreachable,
         ModelRejected or BadOutput; never a vendor's own exception. Never retries.

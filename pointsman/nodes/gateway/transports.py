@@ -3,28 +3,43 @@
 from collections.abc import Callable, Mapping
 
 from pointsman.errors import UnknownModel
+from pointsman.nodes.gateway.providers import PROVIDERS, Lookup
 from pointsman.nodes.gateway.transport import Transport
 
 TransportFactory = Callable[[], Transport]
 
 LITELLM = "litellm"
+LEAN = "openai wire format"
+"""Where the lean transport is kept; no provider's name has a space."""
 
 
 class Transports:
     """The transports of one gateway.
 
     `factories` maps a provider (all of a model's name before the first `/`) to what makes its
-    transport, and comes on top of `embedded`. Every other provider is served by `litellm`, a key
-    that can be given too. `scripted` exists only where given.
+    transport, and comes on top of `embedded`. The providers of `providers.PROVIDERS` share the lean
+    transport, which reads its keys and base URLs with `lookup`. Every other provider is served by
+    `litellm`, a key that can be given too; without `lookup`, those of the table are as well.
+    `scripted` exists only where given.
     """
 
-    def __init__(self, factories: Mapping[str, TransportFactory] | None = None) -> None:
+    def __init__(
+        self,
+        factories: Mapping[str, TransportFactory] | None = None,
+        *,
+        lookup: Lookup | None = None,
+    ) -> None:
+        self._lookup = lookup
         self._factories: dict[str, TransportFactory] = {
             "embedded": _embedded,
             LITELLM: _litellm,
             **(factories or {}),
         }
         self._made: dict[str, Transport] = {}
+
+    def read_with(self, lookup: Lookup) -> None:
+        """Read the environment with this, where no other `lookup` was given."""
+        self._lookup = self._lookup or lookup
 
     def of(self, model: str) -> Transport:
         """The transport that serves the model.
@@ -38,10 +53,14 @@ class Transports:
                 f"Model {model!r} has no script.",
                 hint='Pass Transports({"scripted": lambda: ScriptedTransport(answers)}).',
             )
-        if name not in self._factories:
-            name = LITELLM
+        if name in self._factories:
+            factory = self._factories[name]
+        elif name in PROVIDERS and (lookup := self._lookup) is not None:
+            name, factory = LEAN, lambda: _lean(lookup)
+        else:
+            name, factory = LITELLM, self._factories[LITELLM]
         if name not in self._made:
-            self._made[name] = self._factories[name]()
+            self._made[name] = factory()
         return self._made[name]
 
     async def aclose(self) -> None:
@@ -66,6 +85,12 @@ def _embedded() -> Transport:
     from pointsman.nodes.gateway.embedded import EmbeddedTransport
 
     return EmbeddedTransport()
+
+
+def _lean(lookup: Lookup) -> Transport:
+    from pointsman.nodes.gateway.openai_wire import OpenAIWireTransport
+
+    return OpenAIWireTransport(lookup)
 
 
 def _litellm() -> Transport:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, Field, ValidationError
 
-from pointsman.errors import BadOutput, ModelRejected
+from pointsman.errors import BadOutput, ContentRefused
 from pointsman.nodes.digest import JsonObject, canonical
 from pointsman.nodes.gateway.shape import json_object, shaped
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, ToolSpec, Usage
@@ -72,9 +72,23 @@ class _Choice(BaseModel):
     finish_reason: str | None = None
 
 
+class _Details(BaseModel):
+    cached_tokens: int | None = None
+
+
 class _Tokens(BaseModel):
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    prompt_tokens_details: _Details | None = None
+    prompt_cache_hit_tokens: int | None = None
+    """DeepSeek's name for it."""
+
+    def usage(self) -> Usage:
+        told = self.prompt_tokens_details
+        cached = (told.cached_tokens if told else None) or self.prompt_cache_hit_tokens or 0
+        return Usage(
+            self.prompt_tokens, self.completion_tokens, max(0, min(cached, self.prompt_tokens))
+        )
 
 
 class _Response(BaseModel):
@@ -87,7 +101,7 @@ class _Response(BaseModel):
 def read_reply(response: Mapping[str, object], model: str, request: ModelRequest) -> ModelReply:
     """A chat completion as our reply, without cost and time.
 
-    Raises BadOutput for what is none or has not the shape asked for, ModelRejected for an answer
+    Raises BadOutput for what is none or has not the shape asked for, ContentRefused for an answer
     that the provider withheld.
     """
     try:
@@ -96,14 +110,14 @@ def read_reply(response: Mapping[str, object], model: str, request: ModelRequest
         raise BadOutput(f"Model {model} answered something that is no chat completion.") from None
     said, usage = read.choices[0].message, read.usage or _Tokens()
     if read.choices[0].finish_reason == "content_filter":
-        raise ModelRejected(f"The provider of {model} withheld the answer (content policy).")
+        raise ContentRefused(f"The provider of {model} withheld the answer (content policy).")
     calls = tuple(_tool_call(call, n, model) for n, call in enumerate(said.tool_calls or ()))
     text = said.content or ""
     return ModelReply(
         model=model,
         text=text if calls else shaped(request, text, model=model),
         tool_calls=calls,
-        usage=Usage(usage.prompt_tokens, usage.completion_tokens),
+        usage=usage.usage(),
     )
 
 

@@ -264,7 +264,7 @@ def foreign(folder: Path) -> None:
 
 def newer(folder: Path) -> None:
     """A file of a later version."""
-    edit(folder, "PRAGMA user_version = 2")
+    edit(folder, "PRAGMA user_version = 3")
 
 
 def pragma(folder: Path) -> None:

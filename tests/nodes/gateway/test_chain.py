@@ -1,13 +1,16 @@
 """The fallback chain and its table."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from pointsman import errors
 from pointsman.errors import (
     BadOutput,
     BudgetExceeded,
+    CircuitOpen,
     DeadlineExceeded,
     Misconfigured,
     MissingExtra,
@@ -34,10 +37,7 @@ class Walk:
         self.asked: list[str] = []
         self.slept: list[float] = []
         self.failed: list[tuple[str, str, str]] = []
-        self.chain = Chain(retry=retry or Retry(), sleep=self._sleep, draw=lambda: draw)
-
-    async def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+        self.chain = Chain(retry=retry or Retry(first=0.001), draw=lambda: draw)
 
     async def __call__(self, **models: Sequence[PointsmanError | str]) -> str:
         """Walk the models; each gives its outcomes in turn, the last one for ever."""
@@ -53,7 +53,14 @@ class Walk:
         def failed(model: str, error: PointsmanError, following: str) -> None:
             self.failed.append((model, type(error).__name__, following))
 
-        return (await self.chain.walk(tuple(models), ask, tier="fast", failed=failed)).text
+        def slept(details: RetryDetails) -> None:
+            self.slept.append(round(details.wait_for, 9))
+
+        set_on_retry_hooks([slept])
+        try:
+            return (await self.chain.walk(tuple(models), ask, tier="fast", failed=failed)).text
+        finally:
+            set_on_retry_hooks(None)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +68,7 @@ class Walk:
     [
         (ModelOverloaded("x"), ["a", "a", "a", "b"], 2),
         (RateLimited("x"), ["a", "a", "a", "b"], 2),
+        (CircuitOpen("x", retry_after=0.001), ["a", "b"], 0),
         (ModelTimeout("x"), ["a", "b"], 0),
         (ModelUnreachable("x"), ["a", "b"], 0),
         (ModelAuth("x"), ["a", "b"], 0),
@@ -107,6 +115,7 @@ def test_the_documented_table_is_the_table() -> None:
     words = {
         "retry": "retry the same model, then the next",
         "next": "next model",
+        "bigger": "the next model that reads more",
         "stop": "give up",
     }
     named: set[type[PointsmanError]] = set()
@@ -116,7 +125,8 @@ def test_the_documented_table_is_the_table() -> None:
             continue
         kind = getattr(errors, name.removeprefix("any other "))
         named.add(kind)
-        assert words[step_after(kind("x"))] == then, name
+        said = then.removesuffix(", or the next (`refused`)")
+        assert words[step_after(kind("x"))] == said, name
     assert named >= {kind for kind, _ in module.TABLE}
 
 
@@ -129,21 +139,21 @@ async def test_a_retry_that_works_is_no_failure() -> None:
 
 async def test_backoff_is_full_jitter_and_bounded() -> None:
     """Waits double up to the bound, and are a random part of it."""
-    walk = Walk(retry=Retry(attempts=5, first=1, most=3), draw=1.0)
+    walk = Walk(retry=Retry(attempts=5, first=0.001, most=0.003), draw=1.0)
     await walk(a=[ModelOverloaded("x")], b=["fine"])
-    assert walk.slept == [1, 2, 3, 3]
-    walk = Walk(retry=Retry(attempts=3, first=1, most=3), draw=0.0)
+    assert walk.slept == [0.001, 0.002, 0.003, 0.003]
+    walk = Walk(retry=Retry(attempts=3, first=0.001, most=0.003), draw=0.0)
     await walk(a=[ModelOverloaded("x")], b=["fine"])
     assert walk.slept == [0, 0]
 
 
 async def test_retry_after_is_honoured_up_to_a_bound() -> None:
     """The provider's wait is the least; one that is too long is left for the next model."""
-    walk = Walk(retry=Retry(longest=20), draw=0.0)
-    await walk(a=[ModelOverloaded("x", retry_after=20), "fine"])
-    assert walk.slept == [20]
-    walk = Walk(retry=Retry(longest=20))
-    assert await walk(a=[ModelOverloaded("x", retry_after=21)], b=["fine"]) == "fine"
+    walk = Walk(retry=Retry(longest=0.02), draw=0.0)
+    await walk(a=[ModelOverloaded("x", retry_after=0.02), "fine"])
+    assert walk.slept == [0.02]
+    walk = Walk(retry=Retry(longest=0.02))
+    assert await walk(a=[ModelOverloaded("x", retry_after=0.021)], b=["fine"]) == "fine"
     assert (walk.asked, walk.slept) == (["a", "b"], [])
 
 
@@ -173,6 +183,7 @@ async def test_no_model_names_every_model_and_why() -> None:
     [
         (ModelOverloaded("x"), ModelTimeout("x"), True),
         (ModelOverloaded("x"), ModelOverloaded("x"), True),
+        (RateLimited("x"), CircuitOpen("x"), True),
         (ModelOverloaded("x"), ModelUnreachable("x"), False),
         (ModelTimeout("x"), ModelAuth("x"), False),
         (ModelTimeout("x"), BadOutput("x"), False),
@@ -180,10 +191,31 @@ async def test_no_model_names_every_model_and_why() -> None:
     ],
 )
 async def test_transient(one: PointsmanError, other: PointsmanError, *, transient: bool) -> None:
-    """Only overload and time-out throughout are called transient."""
+    """Only what passes by itself throughout is called transient."""
     with pytest.raises(NoModel) as caught:
         await Walk()(a=[one], b=[other])
     assert caught.value.transient is transient
+
+
+async def test_no_model_carries_the_shortest_wait() -> None:
+    """Of the models that say when to come back."""
+    with pytest.raises(NoModel) as caught:
+        await Walk()(
+            a=[CircuitOpen("x", retry_after=9.0)], b=[CircuitOpen("x", retry_after=7.0)],
+            c=[ModelTimeout("x")],
+        )  # fmt: skip
+    assert caught.value.retry_after == 7.0
+
+
+async def test_cancelling_while_it_waits_ends_it() -> None:
+    """The model is not asked again."""
+    walk = Walk()
+    task = asyncio.ensure_future(walk(a=[ModelOverloaded("x", retry_after=10.0)]))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert walk.asked == ["a"]
 
 
 async def test_nonsense_throughout_is_bad_output() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pointsman.errors import Attempt
 from pointsman.nodes.gateway.codec import decode_reply, encode_reply
 from pointsman.nodes.gateway.transport import ModelReply, Usage
 from pointsman.nodes.message import ToolCall
@@ -20,11 +21,12 @@ replies = st.builds(
         st.builds(ToolCall, id=text, name=text, args=st.dictionaries(text, text | st.none())),
         max_size=2,
     ).map(tuple),
-    usage=st.builds(Usage, st.integers(0, 10**9), st.integers(0, 10**9)),
+    usage=st.builds(Usage, *[st.integers(0, 10**9)] * 3),
     usd=st.none() | amounts,
     seconds=amounts,
     probabilities=st.lists(st.tuples(text, st.floats(0, 1)), max_size=2).map(tuple),
     source=st.sampled_from(["model", "cache", "journal", "flight"]),
+    fallbacks=st.lists(st.builds(Attempt, text, text, text), max_size=2).map(tuple),
 )
 
 
@@ -52,6 +54,8 @@ def test_noise_is_nothing(stored: bytes | str) -> None:
         {"input_tokens": 1.5},
         {"source": "elsewhere"},
         {"model": None},
+        {"cached_tokens": -1},
+        {"fallbacks": [{"model": "m"}]},
     ],
 )
 def test_an_edited_reply_is_nothing(edit: dict[str, object]) -> None:
@@ -71,3 +75,14 @@ def test_numbers_json_does_not_have_are_refused() -> None:
     """A NaN cost is an error where it is made, not where it is read."""
     with pytest.raises(ValueError, match="JSON"):
         encode_reply(ModelReply(model="m", usd=float("nan")))
+
+
+def test_an_older_versions_reply_is_read() -> None:
+    """What it did not know is none; and what says nothing is not written, for it to read too."""
+    reply = ModelReply(model="m", text="x", usage=Usage(2, 1))
+    stored = json.loads(encode_reply(reply))
+    assert stored.keys() == {
+        "schema_version", "model", "text", "tool_calls", "input_tokens", "output_tokens", "usd",
+        "seconds", "probabilities", "source",
+    }  # fmt: skip
+    assert decode_reply(json.dumps(stored)) == reply

@@ -33,7 +33,7 @@ def test_a_price_is_per_million_tokens() -> None:
 
 def test_the_list_litellm_ships_is_read_without_it() -> None:
     """Names with and without the provider are found; another provider's are not taken for them."""
-    assert published_price("openai/gpt-4o-mini") == Price(0.15, 0.6)
+    assert published_price("openai/gpt-4o-mini") == Price(0.15, 0.6, cached=0.075, context=128_000)
     listed = published_price("deepseek/deepseek-chat")
     assert listed is not None
     assert listed.output > 0

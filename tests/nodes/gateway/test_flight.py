@@ -57,9 +57,9 @@ async def test_other_keys_fly_alone_and_later_calls_fly_again() -> None:
 
 
 async def test_a_failed_leader_fails_alone() -> None:
-    """One of the followers leads next, and its answer serves the rest."""
+    """One of ninety-nine followers leads next, and its answer serves the rest: two calls."""
     flights, model = Flights(), Model(failures=1)
-    tasks = [asyncio.create_task(flights.share("k", model)) for _ in range(20)]
+    tasks = [asyncio.create_task(flights.share("k", model)) for _ in range(100)]
     await started(model)
     model.let.set()
     replies = await asyncio.gather(*tasks, return_exceptions=True)
@@ -80,15 +80,32 @@ async def test_the_wait_for_failing_leaders_is_bounded() -> None:
 
 
 async def test_a_cancelled_leader_takes_nobody_along() -> None:
-    """The leader's cancellation makes a follower the leader."""
+    """The leader's cancellation makes one of ninety-nine followers the leader."""
     flights, model = Flights(), Model()
-    leader, *followers = [asyncio.create_task(flights.share("k", model)) for _ in range(3)]
+    leader, *followers = [asyncio.create_task(flights.share("k", model)) for _ in range(100)]
     await started(model)
     leader.cancel()
     model.let.set()
     replies = await asyncio.gather(*followers)
     assert leader.cancelled()
-    assert [reply.text for reply in replies] == ["2", "2"]
+    assert {reply.text for reply in replies} == {"2"}
+    assert [reply.source for reply in replies].count("model") == 1
+    assert model.calls == 2
+
+
+async def test_everybody_cancelled_leaves_nothing() -> None:
+    """The key is free again, and the next call is its own."""
+    flights, model = Flights(), Model()
+    tasks = [asyncio.create_task(flights.share("k", model)) for _ in range(100)]
+    await started(model)
+    for task in tasks:
+        task.cancel()
+    assert all(
+        isinstance(e, asyncio.CancelledError)
+        for e in await asyncio.gather(*tasks, return_exceptions=True)
+    )
+    model.let.set()
+    assert (await flights.share("k", model)).source == "model"
 
 
 async def test_a_cancelled_follower_takes_nobody_along() -> None:

@@ -94,9 +94,6 @@ async def build() -> AsyncIterator[Build]:
         retry: Retry | None = None,
         **models: ScriptedTransport,
     ) -> ModelGateway:
-        async def sleep(seconds: float) -> None:
-            await asyncio.sleep(0)
-
         gateway = ModelGateway(
             chains={"fast": tuple(models)},
             transports=Transports({name: _given(model) for name, model in models.items()}),
@@ -104,8 +101,7 @@ async def build() -> AsyncIterator[Build]:
             cache=cache,
             prices=prices,
             timeout=timeout,
-            retry=retry,
-            sleep=sleep,
+            retry=retry or Retry(first=0.0),
             draw=lambda: 0.5,
         )
         built.append(gateway)

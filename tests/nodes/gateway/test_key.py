@@ -78,15 +78,18 @@ def test_what_decides_nothing_is_left_out(request: ModelRequest, word: str, numb
     )
 
 
-keyed = st.tuples(words, words, words, st.integers(0, 2))
+keyed = st.tuples(words, words, words, st.integers(0, 2), words)
 
 
 @given(keyed, keyed)
 def test_tenants_and_models_never_share(
-    one: tuple[str, str, str, int], other: tuple[str, str, str, int]
+    one: tuple[str, str, str, int, str], other: tuple[str, str, str, int, str]
 ) -> None:
-    """Another content, model, tenant or occurrence is another key, however the parts are cut."""
+    """Another content, model, tenant, occurrence or guard policy is another key, however the parts
+    are cut; and another flight."""
     assert (cache_key(*one) == cache_key(*other)) == (one == other)
+    flights = [flight_key(c, (m,), t, n, guards) for c, m, t, n, guards in (one, other)]
+    assert (flights[0] == flights[1]) == (one == other)
 
 
 @given(requests)

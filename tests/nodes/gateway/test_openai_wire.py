@@ -8,7 +8,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.errors import BadOutput, ModelAuth, ModelOverloaded, ModelRejected
+from pointsman.errors import ModelAuth, ModelOverloaded, ModelRejected, UnknownModel
 from pointsman.nodes.gateway.chunks import Assembled, events
 from pointsman.nodes.gateway.openai_wire import OpenAIWireTransport
 from pointsman.nodes.gateway.providers import PROVIDERS, base_of
@@ -131,7 +131,9 @@ async def test_a_server_that_does_not_stream_is_read_whole(
     import os
 
     lean = OpenAIWireTransport(os.environ.get)
-    assert (await lean.send(MODEL, request(), 30, [].append)).text == "hi"
+    heard: list[str] = []
+    assert (await lean.send(MODEL, request(), 30, heard.append)).text == "hi"
+    assert heard == ["hi"]
     await lean.aclose()
 
 
@@ -139,7 +141,7 @@ async def test_a_redirect_is_not_followed(stream: Stream) -> None:
     """A key goes to the host that was named, and to no other."""
     url = f"http://127.0.0.1:{stream.port}/moved"
     lean = OpenAIWireTransport({"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "sk-t"}.get)
-    with pytest.raises(BadOutput):
+    with pytest.raises(UnknownModel, match="307"):
         await lean.send(MODEL, request(), 30)
     await lean.aclose()
     assert stream.asked == []

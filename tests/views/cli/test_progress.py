@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from pointsman.nodes.event import (
+    BreakerMoved,
     Event,
     FellBack,
     Judged,
@@ -47,6 +48,12 @@ STEPS: tuple[tuple[Event, str], ...] = (
      "decision  7d1f0a2b approve by ana"),
     (FellBack(specialist="billing", error="Ungrounded", message="$5 stands nowhere."),
      "fallback  billing answers by rules: Ungrounded, $5 stands nowhere."),
+    (BreakerMoved(of="model", key="openai/x", state="open"),
+     "breaker   model openai/x failed too often: left alone for a while"),
+    (BreakerMoved(of="specialist", key="billing", state="half_open"),
+     "breaker   specialist billing is tried again"),
+    (BreakerMoved(of="specialist", key="billing", state="closed"),
+     "breaker   specialist billing works again"),
     (RunEnded(run="r1", status="done"), ""),
 )  # fmt: skip
 
