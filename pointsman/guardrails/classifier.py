@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 
+from pydantic import JsonValue
+
 from pointsman.errors import Misconfigured, PointsmanError, is_control_flow
 from pointsman.guardrails.assess import (
     Conduct,
@@ -80,9 +82,7 @@ class ClassifierGuard:
 
     def wrap(self, inner: Node) -> Node:
         """The guarded node."""
-        conduct = Conduct(
-            self.name, self.action, self.places, self.version, self.shadow, self.says
-        )
+        conduct = Conduct(self.name, self.action, self.places, self.version, self.shadow, self.says)
         return assessed(inner, conduct, self._opinion)
 
     @property
@@ -90,7 +90,7 @@ class ClassifierGuard:
         """12 hex digits over the flags, the classifier's name and its `version`."""
         own = getattr(self.classifier, "version", "")
         kind = getattr(self.classifier, "__qualname__", type(self.classifier).__qualname__)
-        flags = {label: float(score) for label, score in self.flags.items()}
+        flags: dict[str, JsonValue] = {label: float(least) for label, least in self.flags.items()}
         return digest("classifier", flags, str(kind), str(own), self.window, self.most)[:12]
 
     def _fault(self) -> str:
@@ -114,7 +114,9 @@ class ClassifierGuard:
         stretches = [windows(text, self.window, self.window // 8) for text in readings(piece.text)]
         if any(len(parts) > self.most for parts in stretches):
             return Opinion(f"too-long-{piece.place}")
-        unjudged = Opinion(f"unjudged-{piece.place}", judged=False, passes=self.when_down == "allow")
+        unjudged = Opinion(
+            f"unjudged-{piece.place}", judged=False, passes=self.when_down == "allow"
+        )
         try:
             async with asyncio.timeout(run.remaining(self.timeout)):
                 for part in chain.from_iterable(stretches):

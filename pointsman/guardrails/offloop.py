@@ -37,8 +37,9 @@ class OffLoop(Generic[_A, _R]):
             given = self._function(argument)
         else:
             context = contextvars.copy_context()
+            work = partial(self._function, argument)
             given = await asyncio.get_running_loop().run_in_executor(
-                self._workers(), partial(context.run, self._function, argument)
+                self._workers(), lambda: context.run(work)
             )
         return cast("_R", await given if inspect.isawaitable(given) else given)
 

@@ -59,6 +59,8 @@ class ModelCalled(Frozen):
     source: Literal["model", "cache", "journal", "flight"]
     """`flight`: another identical call was under way and its answer was shared."""
     input_tokens: int = 0
+    cached_tokens: int = 0
+    """Those of `input_tokens` that the provider read from its own prompt cache."""
     output_tokens: int = 0
     usd: float | None = 0.0
     """Cost of this call; None where the price is unknown. 0 from cache and journal."""
@@ -72,6 +74,7 @@ class ModelFailed(Frozen):
     """One model of a chain failed; `next` is what is tried then (empty: nothing)."""
 
     kind: Literal["model_failed"] = "model_failed"
+    specialist: str = ""
     model: str
     error: str
     message: str

@@ -18,7 +18,6 @@ from pointsman.guardrails.leak import LeakGuard
 from pointsman.guardrails.sealing import SealedVault
 from pointsman.guardrails.timeout import TimeoutGuard
 from pointsman.nodes.event import Judged, Recorded
-from pointsman.nodes.gateway.cache import ResponseCache
 from pointsman.nodes.gateway.gateway import ModelGateway
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.node import Node
@@ -30,6 +29,7 @@ from pointsman.prompts.library import PromptLibrary
 from pointsman.teams.bounds import Bounds
 from pointsman.teams.doors import Doors, team_doors
 from pointsman.teams.record import Recorder, spend
+from pointsman.teams.responses import open_responses
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import ROUTE, TeamSpec
 from pointsman.teams.store.protocol import RunRow, Store
@@ -141,7 +141,9 @@ def open_services(
         chains=chains,
         transports=transports,
         journal=store,
-        cache=ResponseCache(home / "cache"),
+        cache=open_responses(
+            home, settings.cache, grace=settings.cache_grace, vault_key=settings.vault_key
+        ),
         prices=spec.prices,
         timeout=settings.model_timeout,
         breaker=bounds.models,

@@ -31,6 +31,12 @@ class Settings:
     """Names of the span exporters they ask for: `otlp`, `console`, or an installed one's."""
     keys: frozenset[str] = frozenset()
     """Names of the variables that hold a provider's credentials. Never their values."""
+    cache: str = field(default="disk", repr=False)
+    """Where answers of models are kept for equal requests: `disk`, `memory`, `off`, or a Redis
+    address, which may hold a password. `POINTSMAN_CACHE`."""
+    cache_grace: float = 0.0
+    """Seconds for which an answer past its time may still serve when every model fails.
+    `POINTSMAN_CACHE_GRACE`."""
     limits: str = field(default="store", repr=False)  # an address may hold a password
     """Where rate limits are kept: `store` (a file in the folder of state, for all processes of this
     machine), `memory`, or a Redis address. `POINTSMAN_LIMITS`."""
@@ -63,6 +69,8 @@ class Settings:
             ),
             otel_exporters=_chain(exporter) or ("otlp",),
             keys=frozenset(n for n, value in env.items() if value and n.endswith(_CREDENTIALS)),
+            cache=env.get("POINTSMAN_CACHE", "").strip() or "disk",
+            cache_grace=_seconds(env, "POINTSMAN_CACHE_GRACE", 0.0),
             limits=env.get("POINTSMAN_LIMITS", "").strip() or "store",
             limits_lost=_lost(env),
             vault_key=env.get("POINTSMAN_VAULT_KEY", "").strip(),

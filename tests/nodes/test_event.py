@@ -29,6 +29,7 @@ ONE_OF_EACH: list[Event] = [
     Judged(guard="pii", stage="input", verdict="redact", rule="email", count=2),
     ModelCalled(purpose="act", model="m", source="model", usd=None, seconds=1.5),
     ModelFailed(model="m", error="ModelTimeout", message="too slow", next="n"),
+    Cascaded(tier="fast", specialist="billing", verdict="agreed", model="m"),
     ToolCalled(tool="lookup", specialist="billing", effect="read", args_digest="d"),
     TicketOpened(ticket="t1", specialist="billing", tool="refund", reason="money"),
     TicketDecided(ticket="t1", decision="approve", by="ana"),

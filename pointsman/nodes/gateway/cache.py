@@ -107,7 +107,7 @@ class ResponseCache:
     async def find(self, keys: Sequence[str], *, stale: bool = False) -> ModelReply | None:
         """The answer of the first of the keys that has one; with `stale`, also one that expired
         less than the grace ago: for when every model failed. Never raises."""
-        if not keys:
+        if not keys or (stale and not self._grace):
             return None
         kept = await self._first([self._prefix + key for key in keys], stale=stale)
         if kept is None:

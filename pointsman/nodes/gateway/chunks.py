@@ -88,6 +88,11 @@ class Assembled:
         said_id, said_name = str(call.get("id") or ""), str(function.get("name") or "")
         self._calls[index] = (known or said_id, name or said_name, arguments)
 
+    @property
+    def says_something(self) -> bool:
+        """Whether there is text or a tool call so far."""
+        return any(self._text) or bool(self._calls)
+
     def completion(self) -> JsonObject:
         """The whole, in the shape of a completion that was not streamed."""
         if not self._any:

@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import logging
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -37,6 +38,9 @@ SWITCHES = {
     "LITELLM_MODE": "PRODUCTION",
     "LITELLM_LOG": "ERROR",
 }
+
+TOKENS = "litellm.litellm_core_utils.default_encoding"
+"""LiteLLM's tokenizer, which it imports when a stream ends."""
 
 LATE = ("openai.resources", "openai.resources.chat.completions", "litellm.proxy._types")
 
@@ -84,6 +88,8 @@ class LiteLLMTransport:
             async with asyncio.timeout(timeout):
                 if self._litellm is None:
                     self._litellm = await asyncio.to_thread(load)
+                if read is not None and TOKENS not in sys.modules:
+                    await asyncio.to_thread(_imported, TOKENS)
                 return await self._send(self._litellm, model, request, read)
         except TimeoutError as error:
             raise ModelTimeout(f"Model {model} gave no answer in {timeout:g} s.") from error
@@ -144,13 +150,17 @@ def load() -> LiteLLM:
     litellm.suppress_debug_info = True
     for name in LATE:
         # What the first call would import on the event loop, which would wait half a second for it.
-        with suppress(ImportError):
-            importlib.import_module(name)
+        _imported(name)
     if os.environ["LITELLM_LOG"] == SWITCHES["LITELLM_LOG"]:
         for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
             # Below this it logs prompts and answers as soon as the root logger lets it.
             logging.getLogger(name).setLevel(logging.ERROR)
     return litellm
+
+
+def _imported(name: str) -> None:
+    with suppress(ImportError):
+        importlib.import_module(name)
 
 
 def _provider(litellm: LiteLLM, model: str) -> str:
@@ -198,8 +208,11 @@ async def _streamed(
         text = made.add(cast("JsonObject", chunk.model_dump()))
         if text and read is not None:
             read(text)
+    # LiteLLM makes up a last event where the provider's stream ended without one, and a whole
+    # stream where the provider sent something else.
     if getattr(stream, "received_finish_reason", "stop") is None:
-        # LiteLLM makes up a last event where the provider's stream ended without one.
+        if not made.says_something:
+            return {}
         raise ModelOverloaded(f"The answer of model {model} was cut off in the middle.")
     return made.completion()
 

@@ -1,7 +1,18 @@
-"""Reservations: what keeps the calls of a run, however many at once, inside its budget."""
+"""Reservations: what keeps calls, however many at once, inside the budgets that count them.
 
-from pointsman.errors import BudgetExceeded
+A run's own budget is kept in memory, with its `Spend`; the budgets that runs share (`Budgets`) are
+kept where every process sees them. A call is set aside in all of them or in none.
+"""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from pointsman.errors import BudgetExceeded, is_control_flow
+from pointsman.nodes.budgets import Budgets, Cost, Hold
 from pointsman.nodes.run import Run
+
+log = logging.getLogger("pointsman.gateway")
 
 
 class Reservation:
@@ -40,6 +51,63 @@ class Reservation:
             self._held = False
             self._spend.held_usd -= self._usd
             self._spend.held_calls -= 1
+
+
+class Booking:
+    """One call's place in all the budgets that count it. Say what became of it, by one of these;
+    a call of which nothing is said was never made. Nothing is awaited: the end of `booked` writes
+    it down."""
+
+    def __init__(self, own: Reservation, seconds: float) -> None:
+        self._own = own
+        self.seconds = seconds
+        """What the call may take by the budgets; infinite without a bound."""
+        self.used: Cost | None = None
+        """None: it was never made."""
+
+    def settle(self, used: Cost) -> None:
+        """The call gave an answer, for so much."""
+        self._own.settle(used.usd)
+        self.used = used
+
+    def lose(self) -> None:
+        """The call may have cost something, and nobody knows what. The shared budgets count its
+        worst case."""
+        self._own.lose()
+        self.used = Cost()
+
+
+@asynccontextmanager
+async def booked(
+    run: Run, model: str, worst: Cost, budgets: Budgets | None = None
+) -> AsyncGenerator[Booking]:
+    """A call set aside in the run's own budget and in the shared ones, for the block.
+
+    Raises BudgetExceeded; Misconfigured for a price that is not known under a shared budget in USD;
+    StoreError. Then nothing is set aside, and the block is not entered.
+    """
+    own = Reservation(run, worst.usd)
+    try:
+        hold = None if budgets is None else await budgets.reserve(run, model, worst)
+        booking = Booking(own, float("inf") if hold is None else hold.seconds)
+        try:
+            yield booking
+        finally:
+            if hold is not None:
+                await _end(hold, booking.used)
+    finally:
+        own.release()
+
+
+async def _end(hold: Hold, used: Cost | None) -> None:
+    """An answer that was paid for is not lost because the budgets cannot be written: what is not
+    settled counts at its worst case once its lease ends."""
+    try:
+        await (hold.release() if used is None else hold.settle(used))
+    except Exception as error:
+        if is_control_flow(error):
+            raise
+        log.warning("a budget could not be settled: %s", type(error).__name__)
 
 
 def _check(run: Run, worst: float | None) -> None:

@@ -62,6 +62,43 @@ class EffectRow:
     """When it was begun last, in seconds since the epoch."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the record of all runs. A page of events begins after it."""
+
+    run: str
+    seq: int
+
+
+BEGINNING = Place("", -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events of a team's record are asked for: those for which all of it holds."""
+
+    kinds: tuple[str, ...] = ()
+    """Empty: every kind."""
+    run: str = ""
+    """Empty: every run."""
+    tenant: str = ""
+    """Empty: every tenant."""
+    since: float | None = None
+    """Seconds since the epoch, itself included."""
+    until: float | None = None
+    """Seconds since the epoch, itself left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Some events of a team's record, each with its run's tenant."""
+
+    events: tuple[tuple[str, Recorded], ...]
+    """Tenant and event. May be fewer than the limit, and none, although more follow."""
+    next: Place | None
+    """Where the next page begins; None after the last one."""
+
+
 class Store(Protocol):
     """Durable state. Every method is one transaction; none blocks the event loop.
 
@@ -185,6 +222,13 @@ class Store(Protocol):
         ...
 
     async def events(self, run: str) -> tuple[Recorded, ...]: ...
+
+    async def page(
+        self, team: str, wanted: Wanted, *, after: Place = BEGINNING, limit: int = 1000
+    ) -> EventPage:
+        """Events of a team's runs after a place: run by run, each run's in their order, each event
+        on one page. `limit` bounds the events that are looked at, wanted or not."""
+        ...
 
     async def vault_add(self, run: str, rows: Sequence[VaultRow]) -> bool:
         """Insert all of these redacted values of a run, or none: False when a number or a value of

@@ -1,21 +1,19 @@
 """The store on SQLite."""
 
-import sqlite3
 from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from pointsman.nodes.event import Event, Recorded
 from pointsman.nodes.gateway.codec import decode_reply, encode_reply
 from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.nodes.message import Message
 from pointsman.teams.result import Result
 from pointsman.teams.store.effectrows import EffectRows
+from pointsman.teams.store.eventrows import EventRows
 from pointsman.teams.store.protocol import RunRow, RunState
 from pointsman.teams.store.ticketrows import TicketRows
 from pointsman.teams.store.vaultrows import VaultTable
 
-_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _STATE: TypeAdapter[RunState] = TypeAdapter(RunState)
 _RUN = (
     "run, team, thread, tenant, request, state, root_thread, nested, seconds_left, budget_usd,"
@@ -23,7 +21,7 @@ _RUN = (
 )
 
 
-class SqliteStore(TicketRows, EffectRows, VaultTable):
+class SqliteStore(TicketRows, EffectRows, EventRows, VaultTable):
     """`Store` on one SQLite file. Timestamps are seconds since the epoch by `clock`."""
 
     # Runs
@@ -113,7 +111,7 @@ class SqliteStore(TicketRows, EffectRows, VaultTable):
         found = await self._read(lambda db: db.execute(sql, values).fetchone())
         return found[0] if found else ""
 
-    # Journal and events
+    # The journal
 
     async def journal_get(
         self, run_id: str, step: str, occurrence: int, digest: str
@@ -132,24 +130,6 @@ class SqliteStore(TicketRows, EffectRows, VaultTable):
         sql = "INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?)"
         values = (run_id, step, occurrence, digest, encode_reply(reply))
         await self._do(lambda db: db.execute(sql, values))
-
-    async def record(self, run: str, events: Sequence[Recorded], *, seconds: float) -> None:
-        rows = [(run, e.seq, e.at, e.event.model_dump_json()) for e in events]
-        time_sql = "UPDATE runs SET seconds = seconds + ?, seconds_left = seconds_left - ?"
-
-        def work(db: sqlite3.Connection) -> None:
-            db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", rows)
-            db.execute(f"{time_sql} WHERE run = ?", (seconds, seconds, run))
-
-        await self._do(work)
-
-    async def events(self, run: str) -> tuple[Recorded, ...]:
-        sql = "SELECT run, seq, at, event FROM events WHERE run = ? ORDER BY seq"
-        rows = await self._read(lambda db: db.execute(sql, (run,)).fetchall())
-        return tuple(
-            Recorded(run=r, seq=seq, at=at, event=_EVENT.validate_json(text))
-            for r, seq, at, text in rows
-        )
 
     # Leases
 

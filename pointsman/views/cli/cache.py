@@ -211,7 +211,7 @@ async def _opened(project: Project) -> "AsyncGenerator[ResponseCache]":
 
     settings = Settings.read()
     home = project.load().spec.home or settings.home
-    choice = str(getattr(settings, "cache", "disk"))
+    choice = settings.cache
     responses = open_responses(home, choice, vault_key=settings.vault_key)
     if responses is None:
         raise Misconfigured("The response cache is off.", hint="POINTSMAN_CACHE says so.")

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from pointsman.nodes.event import (
     BreakerMoved,
+    Cascaded,
     Event,
     FellBack,
     Judged,
@@ -37,6 +38,8 @@ STEPS: tuple[tuple[Event, str], ...] = (
      "model     act: cache hit, saved 2.0 s and $0.5000"),
     (ModelFailed(model="openai/x", error="ModelTimeout", message="No answer.", next="embedded"),
      "model     openai/x: No answer.; trying embedded"),
+    (Cascaded(tier="fast", specialist="billing", verdict="escalated", model="big"),
+     "cascade   fast: no cheap answer held, big answers"),
     (ToolCalled(tool="lookup", specialist="billing", effect="read", args_digest="d", seconds=0.004),
      "tool      lookup (read, 4 ms)"),
     (ToolCalled(tool="lookup", specialist="billing", effect="read", args_digest="d", ok=False,
