@@ -1,11 +1,13 @@
-"""Calls of somebody else's code: off the event loop where it would block it, bounded in time."""
+"""Calls of somebody else's code that may block: off the event loop, in threads of its own."""
 
 import asyncio
 import contextvars
 import inspect
+import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
+from queue import SimpleQueue
 from typing import Generic, TypeVar, cast
 
 _A = TypeVar("_A")
@@ -17,7 +19,7 @@ class OffLoop(Generic[_A, _R]):
     threads of its own, `threads` at once, and what it returns is awaited where it can be.
 
     A thread cannot be stopped: a call that never returns keeps its thread, and with all of them
-    kept every later call ends in a time-out.
+    kept no later call begins. They are daemons, so that none of them keeps a program from ending.
     """
 
     def __init__(
@@ -28,22 +30,40 @@ class OffLoop(Generic[_A, _R]):
             getattr(function, "__call__", None)  # noqa: B004 - an object may be called as a coroutine
         )
         self._name = name
-        self._threads = threads
-        self._pool: ThreadPoolExecutor | None = None
+        self._missing = threads
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lock = threading.Lock()
 
     async def call(self, argument: _A) -> _R:
-        """What the function returns, or raises. Give it a time-out: it may never end."""
+        """What the function returns, or raises. Give it a time-out: it may never end. Cancelled
+        before its turn, it is never begun."""
         if self._on_loop:
             given = self._function(argument)
         else:
-            context = contextvars.copy_context()
-            work = partial(self._function, argument)
-            given = await asyncio.get_running_loop().run_in_executor(
-                self._workers(), lambda: context.run(work)
-            )
+            work = partial(contextvars.copy_context().run, self._function, argument)
+            future: Future[_R | Awaitable[_R]] = Future()
+            self._jobs.put(partial(_do, work, future))
+            self._grow()
+            given = await asyncio.wrap_future(future)
         return cast("_R", await given if inspect.isawaitable(given) else given)
 
-    def _workers(self) -> ThreadPoolExecutor:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
-        return self._pool
+    def _grow(self) -> None:
+        with self._lock:
+            if self._missing:
+                self._missing -= 1
+                threading.Thread(target=self._serve, name=self._name, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self._jobs.get()()
+
+
+def _do(work: Callable[[], _R], future: "Future[_R]") -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = work()
+    except BaseException as error:  # noqa: BLE001 - whoever waits for it gets it, whatever it is
+        future.set_exception(error)
+    else:
+        future.set_result(result)

@@ -9,8 +9,10 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pointsman.errors import BudgetExceeded, Misconfigured
+from pointsman.guardrails.guard import closed
 from pointsman.nodes.budgets import GUARD, Extension, extensions
 from pointsman.nodes.event import Judged
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
@@ -62,27 +64,36 @@ class OverBudgetGuard:
         """The guarded node."""
 
         async def bounded(message: Message, run: Run) -> Message:
-            step = _began(run)
-            if self.rule.cheaper is not None and not self.writes:
-                run = replace(run, gateway=CheaperTier(run.gateway, self.rule.cheaper))
-            if step == run.step:
-                return await self._visit(inner, message, run)
-            again, keep = run.at(step, specialist=run.specialist), False
+            visit = closed(self.name, "input", run, lambda: self._prepared(run))
+            if isinstance(visit, Refusal):
+                return message.reply(visit, sender=run.specialist)
+            if visit.step == run.step:
+                return await self._visit(inner, message, visit)
+            keep = False
             try:
-                reply = await self._visit(inner, message, again)
+                reply = await self._visit(inner, message, visit)
                 keep = not isinstance(reply.payload, Refusal | Escalation)
             finally:
-                await run.gateway.settle(again, keep=keep)
+                await run.gateway.settle(visit, keep=keep)
             return reply
 
         return bounded
+
+    def _prepared(self, run: Run) -> Run:
+        """The run of the visit: with the cheaper tier, and as the step that it began as."""
+        if self.rule.cheaper is not None and not self.writes:
+            run = replace(run, gateway=CheaperTier(run.gateway, self.rule.cheaper))
+        began = _began(run)
+        return run if began == run.step else run.at(began, specialist=run.specialist)
 
     async def _visit(self, inner: Node, message: Message, run: Run) -> Message:
         try:
             return await inner(message, run)
         except BudgetExceeded as error:
             held = message.payload
-            more = self._more(error, run)
+            more = closed(self.name, "input", run, partial(self._more, error, run))
+            if isinstance(more, Refusal):
+                return message.reply(more, sender=run.specialist)
             if more is None or not isinstance(held, Request | Outcomes):
                 raise
             run.emit(

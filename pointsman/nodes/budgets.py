@@ -185,7 +185,7 @@ class Extension:
 _EXTENSION = re.compile(
     r"(\w+)(?: (\d{4}-\d\d-\d\d))? \+(\d+(?:\.\d+)?(?:e[+-]?\d+)?) #(\d+) @(.*)", re.DOTALL
 )
-GUARD = "budget"
+GUARD = "over-budget"
 """The name under which a person is asked for more."""
 
 

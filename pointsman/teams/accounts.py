@@ -79,6 +79,13 @@ class Account:
             case FellBack():
                 self.fallbacks += 1
 
+    def merge(self, other: "Account") -> None:
+        """Add another account up into this one."""
+        for name in FIGURES:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            both = _EXACT.add(mine, theirs) if isinstance(mine, Decimal) else mine + theirs
+            setattr(self, name, both)
+
     def _paid(self, call: ModelCalled) -> None:
         self.calls += 1
         self.input_tokens += call.input_tokens

@@ -4,6 +4,7 @@
 """
 
 from pointsman.teams.store.protocol import Store
+from tests.contracts.events import EventContract
 from tests.contracts.ledger import LedgerContract
 from tests.contracts.rows import NOW, a_grant, a_result, a_run, a_ticket, claim
 from tests.contracts.runs import RunContract
@@ -13,7 +14,7 @@ from tests.contracts.vault import VaultContract
 __all__ = ["NOW", "StoreContract", "a_grant", "a_result", "a_run", "a_ticket", "claim"]
 
 
-class StoreContract(RunContract, TicketContract, LedgerContract, VaultContract):
+class StoreContract(RunContract, EventContract, TicketContract, LedgerContract, VaultContract):
     """What every Store promises."""
 
     async def test_closing_twice_is_fine(self, store: Store) -> None:

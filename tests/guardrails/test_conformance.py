@@ -9,26 +9,30 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from langgraph.errors import GraphInterrupt
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, JsonValue, field_validator
 
 import pointsman.guardrails
-from pointsman.errors import BadOutput, DeadlineExceeded, PointsmanError, ToolFailed
+from pointsman.errors import BadOutput, BudgetExceeded, DeadlineExceeded, PointsmanError, ToolFailed
 from pointsman.guardrails.approval import ApprovalGuard
 from pointsman.guardrails.breaker import BreakerGuard, Breakers
 from pointsman.guardrails.budget import BudgetGuard
 from pointsman.guardrails.bulkhead import Bulkhead
+from pointsman.guardrails.classifier import ClassifierGuard
 from pointsman.guardrails.content import ContentFilter
 from pointsman.guardrails.contract import ContractGuard
 from pointsman.guardrails.door import RoleGuard
 from pointsman.guardrails.fallback import FallbackGuard
 from pointsman.guardrails.grounding import GroundingGuard
 from pointsman.guardrails.guard import Guard
+from pointsman.guardrails.judge import JudgeGuard
 from pointsman.guardrails.leak import LeakGuard
 from pointsman.guardrails.limiter import QuotaLimiter
+from pointsman.guardrails.overbudget import OverBudget, OverBudgetGuard
 from pointsman.guardrails.policy import ApprovalPolicy
 from pointsman.guardrails.quota import Quota
 from pointsman.guardrails.rate import RateGuard, RateLimit
 from pointsman.guardrails.timeout import TimeoutGuard
+from pointsman.guardrails.validator import GuardrailsAIValidator
 from pointsman.guardrails.vault import RevealGuard
 from pointsman.nodes.contract import Contract
 from pointsman.nodes.message import (
@@ -74,6 +78,36 @@ def look() -> str:
 async def stand_in(message: Message, run: Run) -> Message:
     """A fallback."""
     return message.reply(Answer(text="The fallback's answer.", by="fallback"), sender="rules")
+
+
+def calm(text: str) -> list[tuple[str, float]]:
+    """A classifier that finds nothing."""
+    return [("BENIGN", 1.0)]
+
+
+def mad(text: str) -> list[tuple[str, float]]:
+    """A classifier with a fault."""
+    raise RuntimeError(text)
+
+
+@dataclass(frozen=True)
+class Passes:
+    """A validation's result."""
+
+    outcome: str = "pass"
+
+
+class Valid:
+    """A validator, sound or with a fault."""
+
+    def __init__(self, *, sound: bool = True) -> None:
+        self.sound = sound
+
+    def validate(self, value: str, metadata: dict[str, JsonValue]) -> Passes:
+        """Every text is valid."""
+        if not self.sound:
+            raise RuntimeError(value)
+        return Passes()
 
 
 @dataclass(frozen=True)
@@ -142,10 +176,32 @@ CASES = {
     ),
     "bulkhead": Case(Bulkhead(2), Bulkhead(2), bad_clock=True),
     "budget": Case(BudgetGuard(), BudgetGuard(usd=1.0), broken_spend=True),
+    "over-budget": Case(
+        OverBudgetGuard(OverBudget(), writes=False),
+        OverBudgetGuard(None),  # pyright: ignore[reportArgumentType]
+        inner=lambda: Inner(BudgetExceeded("x")),
+    ),
     "leak": Case(
         LeakGuard("You answer for billing."),
         LeakGuard("You answer for billing."),
         inner=lambda: Inner(Answer.model_construct(text=None)),  # pyright: ignore[reportArgumentType]
+    ),
+    "judge": Case(
+        JudgeGuard("No legal advice.", places=frozenset({"result"})),
+        JudgeGuard("No legal advice."),
+        message=ask().carrying(Request.model_construct(text=None, history=(), handed=())),  # pyright: ignore
+    ),
+    "judge-out": Case(
+        JudgeGuard("No legal advice.", places=frozenset({"result"})),
+        JudgeGuard("No legal advice.", places=frozenset({"answer"})),
+        inner=lambda: Inner(Answer.model_construct(text=None)),  # pyright: ignore[reportArgumentType]
+    ),
+    "classifier": Case(
+        ClassifierGuard(calm, flags={"INJECTION": 0.9}),
+        ClassifierGuard(mad, flags={"INJECTION": 0.9}),
+    ),
+    "guardrails-ai": Case(
+        GuardrailsAIValidator(Valid()), GuardrailsAIValidator(Valid(sound=False))
     ),
     "timeout": Case(TimeoutGuard(5.0), TimeoutGuard(5.0), bad_clock=True),
     "fallback": Case(

@@ -105,9 +105,8 @@ async def test_equal_calls_are_journalled_like_any_other() -> None:
 
 
 async def test_the_judge_sees_no_credential_and_no_personal_data() -> None:
-    """What the mask finds is taken out of text and examples before the model reads them, also where it is
-    encoded."""
-    bench = Bench(["keeps", "keeps"])
+    """What the mask finds is taken out before the model reads, equal values by equal names."""
+    bench = Bench(["keeps"])
     text = "I am ann@example.com, key AKIAQYLPMN5HHHFPZAM2, again ann@example.com"
     await JudgeGuard(POLICY).wrap(Inner())(ask(text), bench.run)
     seen = shown(bench.model.requests[0])
@@ -156,7 +155,7 @@ async def test_a_tier_that_there_is_not_is_said_aloud() -> None:
 
 
 async def test_escalate_asks_a_person_and_their_yes_counts() -> None:
-    """`escalate` holds the message for a person; once admitted it passes, recorded as let through."""
+    """`escalate` holds the message for a person; once admitted it passes, as recorded."""
     bench, inner = Bench(["breaks", "breaks"]), Inner()
     node = JudgeGuard(POLICY, action="escalate").wrap(inner)
     asked = ask("Can I sue?")
@@ -305,7 +304,7 @@ async def test_a_long_text_is_read_to_its_end_or_refused() -> None:
     """Stretches cover every character; a text beyond `most` of them is refused unread."""
     bench = Bench(lambda _: "keeps")
     text = " ".join(str(n) for n in range(500))
-    guard = JudgeGuard(POLICY, window=800)
+    guard = JudgeGuard(POLICY, window=800, mask=())
     await guard.wrap(Inner())(ask(text[:1900]), bench.run)
     read = [shown(r) for r in bench.model.requests]
     assert all(len(part) <= 800 for part in read)

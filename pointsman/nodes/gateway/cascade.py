@@ -95,7 +95,9 @@ class Cascade:
 
     def parts(self) -> dict[str, tuple[str, ...]]:
         """The chain of each part, by its name."""
-        parts: dict[str, tuple[str, ...]] = {_named(n): (one.model,) for n, one in enumerate(self.tries)}
+        parts: dict[str, tuple[str, ...]] = {
+            _named(n): (one.model,) for n, one in enumerate(self.tries)
+        }
         if self.accept is not None and self.accept.models:
             parts[CHECK] = self.accept.models
         return parts | {STRONG: self.strong}

@@ -77,7 +77,13 @@ def _which(command: F) -> F:
 
 @click.group()
 def cache() -> None:
-    """Look at the response cache, clear it, write it out."""
+    """Look at the response cache, clear it, write it out.
+
+    \b
+    Examples:
+      pointsman cache stats
+      pointsman cache clear --older-than 7d
+    """
 
 
 @cache.command()

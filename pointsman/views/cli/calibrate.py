@@ -56,6 +56,10 @@ def calibrate(
     First says which single model is best. Then measures on folds that nothing was fitted on, at 95,
     99 and 100 % of the strong model's quality, beside a random mix, the oracle and two dumb rules.
     Refuses to write a selector that does not beat the random mix.
+
+    \b
+    Example:
+      pointsman calibrate answers.jsonl --out selector.json --plot cost.svg
     """
     try:
         from pointsman.evals.calibration import measure as measuring

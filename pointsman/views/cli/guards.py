@@ -77,7 +77,12 @@ def _bound(name: str, text: str) -> Any:
 
 @click.group()
 def guards() -> None:
-    """Measure guards on texts of which it is known what should be found."""
+    """Measure guards on texts of which it is known what should be found.
+
+    \b
+    Example:
+      pointsman guards eval rows.jsonl --smuggle
+    """
 
 
 @guards.command("eval", help=_HELP)

@@ -42,6 +42,7 @@ _COMMANDS = {
         "calibrate",
         "Fit which requests are worth the strong model.",
     ),
+    "costs": ("pointsman.views.cli.costs", "costs", "Add up what runs cost and saved."),
     "cache": ("pointsman.views.cli.cache", "cache", "Look at the response cache, clear it."),
     "models": (_TEAM, "models", "List the models of each tier and whether they are set up."),
 }

@@ -106,6 +106,7 @@ def _run_file(
     fresh: bool,
 ) -> int:
     from pointsman.views.cli.batch import Batch
+    from pointsman.views.cli.foretold import foretell
     from pointsman.views.cli.messages import lines_of, renewed
     from pointsman.views.cli.session import opened
 
@@ -117,6 +118,7 @@ def _run_file(
     async def work() -> int:
         nonlocal batch
         async with opened(project, total=len(lines), reviewer=reviewer) as session:
+            await foretell(project, session.team, lines)
             batch = Batch(session, common, as_json=as_json)
             return await batch.run(lines)
 

@@ -1,16 +1,20 @@
 """The fallback chain and its table."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import pytest
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from pointsman import errors
 from pointsman.errors import (
+    Attempt,
     BadOutput,
     BudgetExceeded,
     CircuitOpen,
+    ContentRefused,
+    ContextOverflow,
     DeadlineExceeded,
     Misconfigured,
     MissingExtra,
@@ -33,11 +37,25 @@ from pointsman.nodes.gateway.transport import ModelReply
 class Walk:
     """A chain over scripted models: what it asked, slept and reported."""
 
-    def __init__(self, *, retry: Retry | None = None, draw: float = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        retry: Retry | None = None,
+        draw: float = 1.0,
+        refused: Literal["stop", "next"] = "stop",
+        reads: Mapping[str, int] | None = None,
+    ) -> None:
         self.asked: list[str] = []
         self.slept: list[float] = []
         self.failed: list[tuple[str, str, str]] = []
-        self.chain = Chain(retry=retry or Retry(first=0.001), draw=lambda: draw)
+        self.fallbacks: tuple[Attempt, ...] = ()
+
+        async def context(model: str) -> int | None:
+            return (reads or {}).get(model)
+
+        self.chain = Chain(
+            retry=retry or Retry(first=0.001), draw=lambda: draw, refused=refused, context=context
+        )
 
     async def __call__(self, **models: Sequence[PointsmanError | str]) -> str:
         """Walk the models; each gives its outcomes in turn, the last one for ever."""
@@ -58,7 +76,9 @@ class Walk:
 
         set_on_retry_hooks([slept])
         try:
-            return (await self.chain.walk(tuple(models), ask, tier="fast", failed=failed)).text
+            reply = await self.chain.walk(tuple(models), ask, tier="fast", failed=failed)
+            self.fallbacks = reply.fallbacks
+            return reply.text
         finally:
             set_on_retry_hooks(None)
 
@@ -231,3 +251,50 @@ def test_impossible_policies_are_refused() -> None:
     for policy in ({"attempts": 0}, {"first": -1.0}, {"longest": -1.0}):
         with pytest.raises(Misconfigured):
             Retry(**policy)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("reads", "asked"),
+    [
+        ({}, ["a", "b", "c"]),
+        ({"a": 8, "b": 8, "c": 128}, ["a", "c"]),
+        ({"a": 8, "b": 4}, ["a", "c"]),
+        ({"a": 8, "c": 128}, ["a", "c"]),
+        ({"a": 8, "b": 16, "c": 8}, ["a", "b"]),
+        ({"a": 8, "b": 8, "c": 8}, ["a"]),
+    ],
+)
+async def test_too_long_is_for_a_model_that_reads_more(
+    reads: dict[str, int], asked: list[str]
+) -> None:
+    """First who is known to read more, then who is not known to read no more, then nobody."""
+    walk, long = Walk(reads=reads), ContextOverflow("too long")
+    with pytest.raises(ContextOverflow):
+        await walk(a=[long], b=[long], c=[long])
+    assert walk.asked == asked
+    assert walk.failed[-1] == (asked[-1], "ContextOverflow", "")
+    assert [following for _, _, following in walk.failed[:-1]] == asked[1:]
+
+
+async def test_a_refused_content_may_be_another_models() -> None:
+    """Whose content policy refuses ends the chain, unless the next one is to be asked."""
+    no = ContentRefused("no")
+    with pytest.raises(ContentRefused):
+        await Walk()(a=[no], b=["fine"])
+    walk = Walk(refused="next")
+    assert await walk(a=[no], b=["fine"]) == "fine"
+    assert walk.failed == [("a", "ContentRefused", "b")]
+    with pytest.raises(ContentRefused):
+        await Walk(refused="next")(a=[no], b=[no])
+
+
+async def test_the_answer_says_who_failed_before_it() -> None:
+    """Each model asked in vain, with its error; nothing where the first one answered."""
+    walk = Walk()
+    await walk(a=[ModelTimeout("slow")], b=[ModelAuth("no key")], c=["fine"])
+    assert walk.fallbacks == (
+        Attempt("a", "ModelTimeout", "slow"),
+        Attempt("b", "ModelAuth", "no key"),
+    )
+    await walk(a=["fine"])
+    assert walk.fallbacks == ()

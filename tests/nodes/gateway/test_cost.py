@@ -91,3 +91,31 @@ def test_more_content_is_never_estimated_less(one: str, more: str) -> None:
         request(one, output_schema={"title": more}),
     ):
         assert input_tokens(richer) > plain
+
+
+def test_cached_input_has_its_own_price() -> None:
+    """Tokens that the provider had in its cache cost less where it says so, else the same."""
+    usage = Usage(1_000_000, 0, 400_000)
+    assert Price(10, 1, cached=1).of(usage) == pytest.approx(6.4)
+    assert Price(10, 1).of(usage) == 10
+    assert Price(10, 1, cached=1).of(Usage(100, 0, 900)) == Price(1, 1).of(Usage(100, 0))
+
+
+async def test_a_published_price_serves_a_transport_that_knows_none() -> None:
+    """Once it was looked up, the tokens of an answer have the listed price, cached ones theirs."""
+    prices, model = Prices(), "openai/gpt-4o-mini"
+    reply = ModelReply(model=model, usage=Usage(1000, 500, 400))
+    assert prices.actual(model, reply) is None
+    listed = await prices.price(model)
+    assert listed == Price(0.15, 0.6, cached=0.075, context=128_000)
+    assert prices.actual(model, reply) == pytest.approx((600 * 0.15 + 400 * 0.075 + 300) / 1e6)
+    assert prices.actual(model, ModelReply(model=model)) is None, "no tokens told"
+    assert await prices.price("openai/gpt-x") is None
+
+
+async def test_what_a_model_reads_is_listed() -> None:
+    """The user's figure wins, then the published one; else it is not known."""
+    prices = Prices({"m": Price(1, 1, context=9), "openai/gpt-4o-mini": Price(1, 1)})
+    assert await prices.context("m") == 9
+    assert await prices.context("openai/gpt-4o-mini") == 128_000
+    assert await prices.context("openai/gpt-x") is None

@@ -625,3 +625,33 @@ async def _until(done: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0)
     raise AssertionError("it never came to that")
+
+
+async def test_a_hundred_equal_calls_are_one(
+    build: Build, run: Make, ask: Ask, events: Events
+) -> None:
+    """A hundred runs that ask the same at once make one call; one pays, and the others share."""
+    model = Slow("same")
+    script = always(model)
+    gateway = build(a=script)
+    runs = [run(f"r{n}") for n in range(100)]
+    calls = [asyncio.create_task(gateway.complete(ask(), step)) for step in runs]
+    while not script.requests:
+        await asyncio.sleep(0)
+    model.let.set()
+    replies = await asyncio.gather(*calls)
+    assert len(script.requests) == 1
+    assert {reply.text for reply in replies} == {"same"}
+    assert sorted(event.source for event in events.called) == ["flight"] * 99 + ["model"]
+    assert sum(step.spend.calls for step in runs) == 1
+
+
+async def test_a_leader_that_fails_fails_alone(build: Build, run: Make, ask: Ask) -> None:
+    """Of a hundred equal calls the one that leads fails; the next leads, and 99 have an answer."""
+    script = scripted(ModelRejected("first"), "fine")
+    gateway = build(a=script)
+    calls = [gateway.complete(ask(), run(f"r{n}")) for n in range(100)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert len([o for o in outcomes if isinstance(o, ModelRejected)]) == 1
+    assert len([o for o in outcomes if isinstance(o, ModelReply) and o.text == "fine"]) == 99
+    assert len(script.requests) == 2

@@ -7,15 +7,19 @@ import pytest
 
 from pointsman.errors import UnknownModel
 from pointsman.nodes.gateway.litellm import LiteLLMTransport
+from pointsman.nodes.gateway.openai_wire import OpenAIWireTransport
+from pointsman.nodes.gateway.providers import PROVIDERS
 from pointsman.nodes.gateway.scripted import ScriptedTransport
-from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Read
 from pointsman.nodes.gateway.transports import Transports
 
 
 class Broken:
     """A transport that fails to close."""
 
-    async def send(self, model: str, request: ModelRequest, timeout: float) -> ModelReply:
+    async def send(
+        self, model: str, request: ModelRequest, timeout: float, read: Read | None = None
+    ) -> ModelReply:
         """Never used."""
         raise NotImplementedError
 
@@ -32,6 +36,25 @@ def test_the_name_decides() -> None:
     assert transports.of("scripted/big") is script
     assert isinstance(transports.of("openai/gpt-x"), LiteLLMTransport)
     assert transports.of("anthropic/x") is transports.of("openai/gpt-x")
+
+
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+def test_the_lean_transport_serves_its_providers(provider: str) -> None:
+    """One for all of them where the environment can be read; the user's own choice wins."""
+    transports = Transports(lookup={}.get)
+    lean = transports.of(f"{provider}/x")
+    assert isinstance(lean, OpenAIWireTransport)
+    assert lean is transports.of("openai/y")
+    assert isinstance(transports.of("anthropic/x"), LiteLLMTransport)
+    own = Transports({provider: LiteLLMTransport}, lookup={}.get)
+    assert isinstance(own.of(f"{provider}/x"), LiteLLMTransport)
+
+
+def test_the_first_lookup_stays() -> None:
+    """Whoever opens a team gives its environment only where none was given."""
+    transports = Transports()
+    transports.read_with({"OPENAI_API_KEY": "k"}.get)
+    assert isinstance(transports.of("openai/x"), OpenAIWireTransport)
 
 
 def test_no_script_is_an_error() -> None:
@@ -77,10 +100,10 @@ from pointsman.nodes.gateway.cache import ResponseCache
 from pointsman.nodes.gateway.gateway import ModelGateway
 from pointsman.nodes.gateway.journal import MemoryJournal
 from pointsman.nodes.gateway.transports import Transports
-transports = Transports()
+transports = Transports(lookup={}.get)
 ModelGateway(chains={"fast": ("openai/x",)}, transports=transports, journal=MemoryJournal(),
              cache=ResponseCache(Path("never")))
-transports.of("openai/x")
+transports.of("openai/x"), transports.of("anthropic/x")
 heavy = {"litellm", "openai", "diskcache", "langgraph", "xllamacpp", "aiohttp"}
 print(sorted(heavy & set(sys.modules)), Path("never").exists())
 """
