@@ -125,8 +125,12 @@ class ClassifierGuard:
                         return Opinion(f"{flag[0].lower()}-{piece.place}", flag[1])
         except TimeoutError:
             return unjudged
+        except PointsmanError:
+            raise
         except Exception as error:
-            if is_control_flow(error) or not unjudged.passes or isinstance(error, PointsmanError):
+            if is_control_flow(error):
+                raise
+            if not unjudged.passes:
                 raise
             return unjudged
         return None

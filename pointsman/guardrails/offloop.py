@@ -40,9 +40,9 @@ class OffLoop(Generic[_A, _R]):
         if self._on_loop:
             given = self._function(argument)
         else:
-            work = partial(contextvars.copy_context().run, self._function, argument)
+            context, work = contextvars.copy_context(), partial(self._function, argument)
             future: Future[_R | Awaitable[_R]] = Future()
-            self._jobs.put(partial(_do, work, future))
+            self._jobs.put(lambda: context.run(_do, work, future))
             self._grow()
             given = await asyncio.wrap_future(future)
         return cast("_R", await given if inspect.isawaitable(given) else given)
@@ -63,7 +63,8 @@ def _do(work: Callable[[], _R], future: "Future[_R]") -> None:
         return
     try:
         result = work()
-    except BaseException as error:  # noqa: BLE001 - whoever waits for it gets it, whatever it is
+    except BaseException as error:
+        # Whoever waits for the future raises it, whatever it is.
         future.set_exception(error)
-    else:
-        future.set_result(result)
+        return
+    future.set_result(result)

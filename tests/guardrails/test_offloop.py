@@ -43,17 +43,18 @@ async def test_an_error_comes_out_as_it_is() -> None:
 
 async def test_a_call_cancelled_before_its_turn_is_never_begun() -> None:
     """A time-out while another call has the thread leaves nothing to be done later."""
-    release, began = threading.Event(), list[int]()
+    release, began, started = threading.Event(), list[int](), asyncio.Event()
+    loop = asyncio.get_running_loop()
 
     def work(n: int) -> int:
         began.append(n)
+        loop.call_soon_threadsafe(started.set)
         release.wait(60)
         return n
 
     off = OffLoop[int, int](work, name="t")
     first = asyncio.ensure_future(off.call(1))
-    while not began:
-        await asyncio.sleep(0)
+    await started.wait()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(off.call(2), 0.01)
     release.set()
