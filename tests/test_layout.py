@@ -29,6 +29,7 @@ ENVIRONMENT = {
 BROAD_HANDLERS = {
     "views/cli/main.py:main": "the last handler of a process: there every error gets its words",
     "views/cli/project.py:_imported": "the import of the user's module, before there is a graph",
+    "guardrails/offloop.py:_do": "hands the error on to whoever waits for the call",
     "nodes/gateway/transports.py:aclose": "closes the rest first, then raises the first failure",
 }
 """Broad handlers that do not ask `is_control_flow`, and why none can meet a pause there."""

@@ -204,9 +204,9 @@ async def _judged(
             through = _with(cast("Answer", through), cast("str", opinion.fixed))
     if held is None or isinstance(through, Escalation):
         return through
-    what = "can't be checked" if not held.judged else f"may break {conduct.guard!r}"
     return Escalation(
-        stage=side, guard=conduct.guard, rule=held.rule, reason=f"A text of it {what}.",
+        stage=side, guard=conduct.guard, rule=held.rule,
+        reason=_why(held, payload, conduct.guard),
         held=cast("Request | Outcomes | Answer | Invocation | Returned", through),
     )  # fmt: skip
 
@@ -247,6 +247,20 @@ def _refusal(opinion: Opinion, payload: Payload, stage: Stage, conduct: Conduct)
     else:
         text = "Sorry, I can't show this answer."
     return Refusal(guard=conduct.guard, rule=opinion.rule, text=text)
+
+
+def _why(opinion: Opinion, payload: Payload, guard: str) -> str:
+    """What the person who is asked reads."""
+    match payload:
+        case Invocation(call=call):
+            what = f"The call of {call.name!r}"
+        case Returned(tool=tool):
+            what = f"What {tool!r} gave back"
+        case _:
+            what = "The answer" if isinstance(payload, Answer) else "The message"
+    if not opinion.judged:
+        return f"{what} could not be checked: {guard!r} had nobody to ask."
+    return f"{what} was found at fault by {guard!r} ({opinion.rule})."
 
 
 def _with(answer: Answer, text: str) -> Answer:

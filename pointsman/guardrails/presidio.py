@@ -96,9 +96,13 @@ class PresidioCheck:
                 hint='Name at least one entity, e.g. "PERSON"; a score is 0 to 1.',
             )
 
-    @cached_property
+    @property
     def version(self) -> str:
         """12 hex digits over the settings, `revision` and Presidio's version."""
+        return self._version
+
+    @cached_property
+    def _version(self) -> str:
         try:
             package = version("presidio-analyzer")
         except PackageNotFoundError:

@@ -17,8 +17,8 @@ from pointsman.nodes.run import Budget, Run
 
 Part = Literal["run", "thread", "specialist", "team", "tenant"]
 Window = Literal["day", "all"]
-NANO = 1_000_000_000
-"""Nano-dollars in a dollar."""
+MOST = 1e9
+"""No bound is larger, in its own unit: what is counted stays in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,10 @@ class Allowance:
     def __post_init__(self) -> None:
         bounds = (self.usd, self.tokens, self.calls, self.seconds)
         given = [bound for bound in bounds if bound is not None]
-        if not given or not all(0 < bound < float("inf") for bound in given):
+        if not given or not all(0 < bound <= MOST for bound in given):
             raise Misconfigured(
-                f"{self!r} is no budget.", hint="Give at least one bound, each above 0."
+                f"{self!r} is no budget.",
+                hint=f"Give at least one bound, each above 0 and at most {MOST:g}.",
             )
         if self.only.tool or self.only.model:
             raise Misconfigured(

@@ -8,7 +8,8 @@ from typing import Protocol
 SHAPE = re.compile(r"\[([A-Z][A-Z0-9_]{0,30})_(0|[1-9]\d{0,8})\]")
 """A placeholder: its label, and its number within the run."""
 OURS = re.compile(
-    r"\[(SECRET|EMAIL|CARD|IBAN|PHONE|SSN|IP|ID|URL|CRYPTO|LINK|DENIED|TOPIC|INJECTION)_(\d{1,9})\]"
+    r"\[(SECRET|EMAIL|CARD|IBAN|PHONE|SSN|IP|ID|URL|CRYPTO|LINK|DENIED|TOPIC|INJECTION"
+    r"|PERSON|LOCATION|ORGANIZATION|DATE)_(\d{1,9})\]"
 )
 """A placeholder with a label of our own: it stands for something, or for nothing, never for itself.
 `[TABLE_1]` may be somebody's text."""

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import Literal
 
 from pointsman.nodes.event import FellBack, ModelCalled, ModelFailed, Recorded, RunStarted
@@ -15,6 +16,7 @@ COUNTED = ("run_started", "model_called", "model_failed", "fell_back")
 """Kinds of events that stand in the accounts."""
 
 PAGE = 2000
+_DAY = 86_400
 
 _EXACT = Context(prec=800)
 """No sum of binary doubles, as decimals of up to 17 digits, needs more: nothing is rounded."""
@@ -195,7 +197,12 @@ def exact(value: float) -> Decimal:
 
 def day_of(at: float) -> str:
     """The day in UTC, as in `2026-11-21`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+    return _day(int(at // _DAY))
+
+
+@lru_cache(maxsize=512)
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * _DAY, UTC).strftime("%Y-%m-%d")
 
 
 async def account(

@@ -11,7 +11,7 @@ ENDED: tuple[RunState, ...] = ("done", "partial", "blocked", "no_route")
 """Runs to judge by. Failed and cancelled ones stopped early, for reasons a batch may not meet."""
 LAST = 200
 """How many of the newest runs are judged by."""
-FEWEST = 10
+FEWEST = 20
 """With fewer runs there is no interval: they say too little about how much runs differ."""
 LEVEL = 0.9
 """How often a batch like the past runs falls into the interval."""
@@ -55,9 +55,9 @@ class Forecast:
 def forecast(runs: Sequence[RunRow], messages: int) -> Forecast | None:
     """What `messages` messages will come to, from past runs of the team. None without any.
 
-    The interval is a bootstrap: the past runs are drawn again with replacement, then the batch from
-    those (Efron and Tibshirani 1993, ch. 13), so it holds both the chance in the batch and how
-    little the past may say. The same runs give the same interval.
+    The interval is a studentised bootstrap (Efron and Tibshirani 1993, section 12.5) of the batch's
+    total: it holds both the chance in the batch and how little the past may say. The same runs give
+    the same interval.
     """
     results = [(row.result, row.seconds) for row in runs if row.state in ENDED]
     known = [(result, seconds) for result, seconds in results if result is not None]
@@ -88,20 +88,41 @@ def expected(past: Sequence[float], messages: int) -> Expected:
 
 
 def _interval(past: Sequence[float], messages: int) -> tuple[float, float]:
+    """Where the batch's total falls, by how far drawn batches fell from their drawn pasts, in
+    standard errors of those: a plain percentile interval is too narrow where few runs are dear."""
     chance = random.Random(0)  # noqa: S311 (no secret)
-    totals = sorted(_drawn(past, messages, chance) for _ in range(_DRAWS))
-    return _quantile(totals, (1 - LEVEL) / 2), _quantile(totals, (1 + LEVEL) / 2)
+    mean, spread = _moments(past)
+    root = math.sqrt(messages + messages**2 / len(past))
+    errors: list[float] = []
+    for _ in range(_DRAWS):
+        other_mean, other_spread = _moments(chance.choices(past, k=len(past)))
+        if other_spread:
+            total = _drawn(past, messages, chance)
+            errors.append((total - messages * other_mean) / (other_spread * root))
+    if not errors:
+        return messages * mean, messages * mean
+    errors.sort()
+    low, high = (
+        messages * mean + _quantile(errors, share) * spread * root
+        for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+    )
+    return max(low, messages * min(past)), high
 
 
 def _drawn(past: Sequence[float], messages: int, chance: random.Random) -> float:
-    """A batch's total, had the past been a little different."""
-    other = chance.choices(past, k=len(past))
+    """A batch's total, had its messages been drawn from the past ones."""
     if messages <= _FEW:
-        return math.fsum(chance.choices(other, k=messages))
+        return math.fsum(chance.choices(past, k=messages))
     # Many messages: their sum is near enough to normal, and costs the same for any number.
-    mean = math.fsum(other) / len(other)
-    variance = math.fsum((value - mean) ** 2 for value in other) / (len(other) - 1)
-    return max(0.0, messages * mean + math.sqrt(messages * variance) * chance.gauss())
+    mean, spread = _moments(past)
+    return messages * mean + math.sqrt(messages) * spread * chance.gauss()
+
+
+def _moments(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard deviation (of a sample of at least two)."""
+    mean = math.fsum(values) / len(values)
+    squares = math.fsum((value - mean) ** 2 for value in values)
+    return mean, math.sqrt(squares / (len(values) - 1))
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:

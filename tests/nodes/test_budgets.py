@@ -22,7 +22,14 @@ SHARE = st.floats(0.001, 1000, allow_nan=False)
 
 @pytest.mark.parametrize(
     "wrong",
-    [{}, {"usd": 0.0}, {"calls": -1}, {"usd": float("nan")}, {"seconds": float("inf")}],
+    [
+        {},
+        {"usd": 0.0},
+        {"calls": -1},
+        {"usd": float("nan")},
+        {"seconds": float("inf")},
+        {"usd": 2e9},
+    ],
 )
 def test_an_allowance_that_allows_nothing_is_refused(wrong: dict[str, float]) -> None:
     """No bound, or one that is not above 0 and finite."""

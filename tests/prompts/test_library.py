@@ -98,6 +98,8 @@ def test_names_lists_what_get_finds(tmp_path: Path) -> None:
     write(tmp_path, ".hidden", "text")
     library = PromptLibrary([tmp_path])
     assert library.names() == (
+        "judge/policy",
+        "judge/text",
         "router/choose",
         "specialist/default",
         "specialist/repair",

@@ -7,6 +7,7 @@ import pytest
 
 from pointsman.errors import InvalidTeam
 from pointsman.guardrails.policy import ApprovalPolicy, PolicyRule
+from pointsman.nodes.gateway.cascade import Cascade
 from pointsman.nodes.message import Terms
 from pointsman.nodes.router import Router, Rule
 from pointsman.nodes.specialist import Specialist
@@ -24,6 +25,12 @@ def look(text: str) -> str:
 def look_again(text: str) -> str:
     """Look."""
     return text
+
+
+@tool
+def pay(usd: int) -> str:
+    """Pay."""
+    return str(usd)
 
 
 @tool(name="transfer_to_tech")
@@ -201,3 +208,16 @@ def test_an_escalation_that_never_comes_is_doubtful() -> None:
     assert [f.rule for f in doubtful if f.rule == "never-escalates"] == ["never-escalates"]
     fine = asking(escalate_to=("lea",), expires_after=60.0, reviewers=("ana", "bo"), approvals=2)
     assert "never-escalates" not in [f.rule for f in team(one(), policy=fine).check()]
+
+
+def test_a_cascade_is_not_for_those_who_write_unless_said_so() -> None:
+    """Cheap models answer first there, so a specialist with effects needs `writes=True`."""
+
+    def rules(tier: Cascade, *tools: object) -> set[str]:
+        found = team(one(tools=tools), models={"fast": tier, "strong": ("c",)}).check()
+        return {finding.rule for finding in found}
+
+    cascade, allowed = (Cascade(("a", "b"), ("c",), writes=writes) for writes in (False, True))
+    assert "cascade-writes" in rules(cascade, pay)
+    assert "cascade-writes" not in rules(cascade, look)
+    assert "cascade-writes" not in rules(allowed, pay)

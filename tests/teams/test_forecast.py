@@ -29,7 +29,7 @@ def test_there_is_no_forecast_without_runs_or_messages() -> None:
 
 def test_a_forecast_is_the_past_times_the_messages() -> None:
     """Median and nine in ten of a message; the batch's total by the mean."""
-    found = forecast(past(*(n / 10 for n in range(1, 11))), 20)
+    found = forecast(past(*(n / 10 for n in range(1, 11)), *(n / 10 for n in range(1, 11))), 20)
     assert found is not None
     assert found.usd is not None
     assert (found.usd.median, found.usd.p90) == (0.5, 0.9)
@@ -60,9 +60,9 @@ def test_too_few_runs_give_no_interval() -> None:
 @pytest.mark.parametrize("messages", [10, 400])
 @pytest.mark.parametrize("runs", [30, 200])
 def test_the_interval_holds_as_often_as_it_says(runs: int, messages: int) -> None:
-    """Of batches with skewed costs, drawn like their past, nine in ten end inside (82 to 97 % in
-    100 seeded trials)."""
-    chance = random.Random(7)
+    """Of batches with skewed costs, drawn like their past, about nine in ten end inside: 80 to 98
+    of 100 seeded trials."""
+    chance = random.Random(7)  # noqa: S311 (no secret)
     inside = 0
     for _ in range(100):
         seen = [chance.lognormvariate(0, 1) for _ in range(runs)]
@@ -71,7 +71,7 @@ def test_the_interval_holds_as_often_as_it_says(runs: int, messages: int) -> Non
         assert found.low is not None
         assert found.high is not None
         inside += found.low <= batch <= found.high
-    assert 82 <= inside <= 97
+    assert 80 <= inside <= 98
 
 
 def test_the_same_past_gives_the_same_interval() -> None:

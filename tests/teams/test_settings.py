@@ -65,3 +65,12 @@ def test_the_vaults_key_is_kept_and_never_shown() -> None:
     assert settings.vault_key == "c2VjcmV0"
     assert "c2VjcmV0" not in repr(settings)
     assert Settings.read({}).vault_key == ""
+
+
+def test_a_providers_key_is_read_when_it_is_used() -> None:
+    """Settings pass on how to read the environment, and show nothing of it."""
+    environ = {"GROQ_API_KEY": "gsk-1"}
+    settings = Settings.read(environ)
+    environ["GROQ_API_KEY"] = "gsk-2"
+    assert settings.lookup("GROQ_API_KEY") == "gsk-2"
+    assert "gsk" not in repr(settings)

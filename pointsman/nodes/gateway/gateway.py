@@ -236,7 +236,11 @@ class ModelGateway:
         def failed(model: str, error: PointsmanError, following: str) -> None:
             run.emit(
                 ModelFailed(
-                    model=model, error=type(error).__name__, message=str(error), next=following
+                    specialist=run.specialist,
+                    model=model,
+                    error=type(error).__name__,
+                    message=str(error),
+                    next=following,
                 )
             )
 
@@ -314,6 +318,7 @@ class ModelGateway:
                 source=reply.source,
                 input_tokens=reply.usage.input_tokens if new else 0,
                 output_tokens=reply.usage.output_tokens if new else 0,
+                cached_tokens=reply.usage.cached_tokens if new else 0,
                 usd=reply.usd if new else 0.0,
                 saved_usd=reply.usd if shared else 0.0,
                 seconds=reply.seconds if new else 0.0,

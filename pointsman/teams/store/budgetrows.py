@@ -174,8 +174,9 @@ def balance_of(db: sqlite3.Connection, key: str, now: float) -> Balance:
 
 
 def nano(usd: float) -> int:
-    """Dollars in whole nano-dollars, to the nearest; more than nothing is at least one."""
-    return max(round(usd * 1e9), 1 if usd > 0 else 0)
+    """Dollars in whole nano-dollars, to the nearest; more than nothing is at least one, and more
+    than a billion dollars is a billion, so that sums stay integers."""
+    return max(round(min(usd, 1e9) * 1e9), 1 if usd > 0 else 0)
 
 
 def milli(seconds: float) -> int:

@@ -7,13 +7,14 @@ that nobody settled counts at its worst case.
 import asyncio
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
-from typing import ParamSpec, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pointsman.errors import StoreBroken
+from pointsman.errors import StoreBroken, StoreError
 from pointsman.teams.store import budgetrows as rows
 from pointsman.teams.store.budgetrows import Amount, Balance, BudgetAsk, Short
 from pointsman.teams.store.faults import store_error, unusable
@@ -22,8 +23,9 @@ BUSY_SECONDS = 60.0
 """How long a change tries while other processes write."""
 SWEEP_EVERY = 1000
 """Reservations of one process after which it sweeps; and it does so when it opens the file."""
+MAX_BATCH = 64
+"""Changes that go to the disk together."""
 _T = TypeVar("_T")
-_P = ParamSpec("_P")
 
 
 class SqliteBudgets:
@@ -35,42 +37,44 @@ class SqliteBudgets:
 
     def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:
         self._path = path
+        self._place = path or Path(":memory:")
         self._clock = clock
         self._thread: ThreadPoolExecutor | None = None
         self._opening = Lock()
         self._db: sqlite3.Connection | None = None
         self._takes = 0
+        self._jobs: deque[_Job[Any]] = deque()
 
     async def reserve(self, asks: Sequence[BudgetAsk], hold: str, *, lease: float) -> float | Short:
         """Set all aside under the name `hold`, or nothing. Gives the seconds that the call may
         take, infinite where no budget bounds them. `lease` is in seconds: whoever settles later is
         taken for dead. Cancelled: nothing is set aside."""
-        job = self._submit(self._do, lambda db: self._take(db, asks, hold, lease))
+        job = self._submit(lambda db: self._take(db, asks, hold, lease))
         try:
             return await asyncio.shield(asyncio.wrap_future(job))
         except asyncio.CancelledError:
-            self._submit(self._undo, job, hold)
+            self._submit(lambda db: rows.release(db, hold))  # behind the reservation itself
             raise
 
     async def settle(self, keys: Sequence[str], hold: str, used: Amount) -> None:
         """The call took so much. What is None is counted at its worst. Done even when the caller
         is cancelled meanwhile."""
-        job = self._submit(self._do, lambda db: rows.settle(db, keys, hold, used))
+        job = self._submit(lambda db: rows.settle(db, keys, hold, used))
         await asyncio.shield(asyncio.wrap_future(job))
 
     async def release(self, hold: str) -> None:
         """The call was never made. Safe to call twice."""
-        job = self._submit(self._do, lambda db: rows.release(db, hold))
+        job = self._submit(lambda db: rows.release(db, hold))
         await asyncio.shield(asyncio.wrap_future(job))
 
     async def balance(self, key: str) -> Balance:
         """How a budget stands."""
-        job = self._submit(self._do, lambda db: rows.balance_of(db, key, self._clock()))
+        job = self._submit(lambda db: rows.balance_of(db, key, self._clock()))
         return await asyncio.wrap_future(job)
 
     async def sweep(self) -> int:
         """Count what dead calls held as lost. Gives their number."""
-        job = self._submit(self._do, lambda db: rows.sweep(db, self._clock()))
+        job = self._submit(lambda db: rows.sweep(db, self._clock()))
         return await asyncio.wrap_future(job)
 
     async def aclose(self) -> None:
@@ -86,33 +90,48 @@ class SqliteBudgets:
                     thread.submit(self._close)
                 thread.shutdown()
 
-    def _submit(self, work: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> "Future[_T]":
+    def _submit(self, work: Callable[[sqlite3.Connection], _T]) -> "Future[_T]":
+        """Do it on the thread, behind what was submitted before."""
+        job = _Job(work)
         with self._opening:
             if self._thread is None:
                 self._thread = ThreadPoolExecutor(1, thread_name_prefix="pointsman-budgets")
-            return self._thread.submit(work, *args, **named)
+            self._jobs.append(job)
+            self._thread.submit(self._drain)
+        return job.future
 
     def _close(self) -> None:
         if self._db is not None:
             self._db.close()
             self._db = None
 
-    def _do(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        path = self._path or Path(":memory:")
+    def _drain(self) -> None:
+        """All that waits in one transaction, so that many wait for the disk once."""
+        waiting = [self._jobs.popleft() for _ in range(min(len(self._jobs), MAX_BATCH))]
+        jobs = [job for job in waiting if job.future.set_running_or_notify_cancel()]
+        if not jobs:
+            return
+        # Holds for whatever is not foreseen below, which the thread cannot raise to anybody.
+        failure: StoreError | None = StoreError(f"The budgets in {self._place} were not changed.")
         try:
-            db = self._db = self._db or self._open()
-            with db:
-                db.execute("BEGIN IMMEDIATE")
-                return work(db)
+            self._transact(jobs)
+            failure = None
         except sqlite3.Error as error:
-            raise store_error(error, path) from error
+            failure = store_error(error, self._place)
         except OSError as error:
-            raise unusable(error, path) from error
+            failure = unusable(error, self._place)
+        except StoreError as error:
+            failure = error
+        finally:
+            for job in jobs:
+                job.end(failure)
 
-    def _undo(self, job: "Future[float | Short]", hold: str) -> None:
-        """On the thread, behind the reservation itself: its caller was cancelled meanwhile."""
-        if job.exception() is None and not isinstance(job.result(), Short):
-            self._do(lambda db: rows.release(db, hold))
+    def _transact(self, jobs: "Sequence[_Job[Any]]") -> None:
+        db = self._db = self._db or self._open()
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                job.work_on(db)
 
     def _take(
         self, db: sqlite3.Connection, asks: Sequence[BudgetAsk], hold: str, lease: float
@@ -129,9 +148,30 @@ class SqliteBudgets:
     def _open(self) -> sqlite3.Connection:
         if self._path is None:
             db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-            _prepare(db, Path(":memory:"))
+            _prepare(db, self._place)
             return db
         return _open(self._path)
+
+
+class _Job(Generic[_T]):
+    """One change among others of a transaction: it is done as a whole or not at all, and its
+    caller hears of it once all of them are on disk."""
+
+    def __init__(self, work: Callable[[sqlite3.Connection], _T]) -> None:
+        self.future: Future[_T] = Future()
+        self._work = work
+        self._done: tuple[_T] | None = None
+
+    def work_on(self, db: sqlite3.Connection) -> None:
+        """Raises what makes the whole transaction impossible."""
+        self._done = (self._work(db),)
+
+    def end(self, failure: StoreError | None) -> None:
+        """Tell the caller."""
+        if failure is not None:
+            self.future.set_exception(failure)
+        elif self._done is not None:
+            self.future.set_result(self._done[0])
 
 
 def _open(path: Path) -> sqlite3.Connection:

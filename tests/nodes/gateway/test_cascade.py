@@ -21,8 +21,8 @@ from pointsman.nodes.gateway.acceptance import (
     Acceptance,
     ByModel,
     ByProbability,
-    ByScore,
     BySchema,
+    ByScore,
     BySelector,
 )
 from pointsman.nodes.gateway.cache import ResponseCache
@@ -314,9 +314,10 @@ async def test_calls_are_reserved_too(run: Make, ask: Ask) -> None:
 
 async def test_a_cancelled_cascade_leaves_nothing_held(run: Make, ask: Ask) -> None:
     """Both tries end with it, and what was set aside goes back."""
-    never = asyncio.Event()
+    never, both = asyncio.Event(), asyncio.Barrier(3)
 
     async def hang(request: ModelRequest) -> Scripted:
+        await both.wait()
         await never.wait()
         return "late"
 
@@ -327,8 +328,7 @@ async def test_a_cancelled_cascade_leaves_nothing_held(run: Make, ask: Ask) -> N
         journal=MemoryJournal(),
     )
     call = asyncio.create_task(gateway.complete(ask(), step))
-    while len(model.requests) < 2:
-        await asyncio.sleep(0)
+    await both.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call

@@ -46,7 +46,7 @@ Make = Callable[..., Run]
 Ask = Callable[..., ModelRequest]
 Build = Callable[..., ModelGateway]
 
-PAID = ModelReply(model="x", text="paid", usd=0.25, seconds=2.0, usage=Usage(10, 5))
+PAID = ModelReply(model="x", text="paid", usd=0.25, seconds=2.0, usage=Usage(10, 5, 4))
 
 
 class FullJournal(MemoryJournal):
@@ -64,10 +64,12 @@ class Slow:
 
     def __init__(self, answer: Scripted = "late") -> None:
         self.let = asyncio.Event()
+        self.begun = asyncio.Event()
         self.answer = answer
 
     async def __call__(self, request: ModelRequest) -> Scripted:
         """Wait, then answer."""
+        self.begun.set()
         await self.let.wait()
         return self.answer
 
@@ -137,8 +139,8 @@ async def test_an_answer_is_paid_counted_and_recorded(
     (event,) = events.called
     assert event.model_dump() == {
         "kind": "model_called", "purpose": "act", "specialist": "billing", "model": "a",
-        "source": "model", "input_tokens": 10, "output_tokens": 5, "usd": 0.25, "saved_usd": 0.0,
-        "seconds": 2.0, "saved_seconds": 0.0,
+        "source": "model", "input_tokens": 10, "output_tokens": 5, "cached_tokens": 4,
+        "usd": 0.25, "saved_usd": 0.0, "seconds": 2.0, "saved_seconds": 0.0,
     }  # fmt: skip
 
 
@@ -636,8 +638,7 @@ async def test_a_hundred_equal_calls_are_one(
     gateway = build(a=script)
     runs = [run(f"r{n}") for n in range(100)]
     calls = [asyncio.create_task(gateway.complete(ask(), step)) for step in runs]
-    while not script.requests:
-        await asyncio.sleep(0)
+    await model.begun.wait()
     model.let.set()
     replies = await asyncio.gather(*calls)
     assert len(script.requests) == 1
