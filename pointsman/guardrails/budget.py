@@ -46,7 +46,7 @@ class BudgetGuard:
     def _within(self, whole: Budget, spend: Spend) -> Budget:
         """The run's budget, cut to what is used and held already and this visit's share."""
         return Budget(
-            usd=_cut(whole.usd, self.usd, spend.usd + spend.held_usd),
+            usd=_cut(whole.usd, self.usd, spend.usd + spend.lost_usd + spend.held_usd),
             calls=_cut(whole.calls, self.calls, spend.calls + spend.held_calls),
         )
 

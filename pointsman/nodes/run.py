@@ -36,6 +36,8 @@ class Spend:
         self.calls = calls
         self.unpriced = unpriced
         """Calls whose price is unknown. They are not counted as free."""
+        self.lost_usd = 0.0
+        """At most so much was spent by calls of which nobody knows what they cost."""
         self.held_usd = 0.0
         """Set aside for calls under way, at their worst case."""
         self.held_calls = 0

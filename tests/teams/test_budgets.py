@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from pointsman.errors import BudgetExceeded, Misconfigured, StoreError
-from pointsman.nodes.budgets import GUARD, Allowance, Cost, Extension
+from pointsman.errors import BudgetExceeded, Misconfigured
+from pointsman.nodes.budgets import GUARD, Allowance, Cost, Extension, Hold
 from pointsman.nodes.gateway.reservation import booked
 from pointsman.nodes.limits import Use
 from pointsman.nodes.run import Budget, Run
-from pointsman.teams.budgets import SharedBudgets
+from pointsman.teams.budgets import SharedBudgets, SharedHold
 from pointsman.teams.store.budgetrows import Amount, Balance
 from pointsman.teams.store.budgets import SqliteBudgets
 from tests.guardrails.bench import Bench
@@ -44,9 +45,9 @@ async def desk() -> AsyncGenerator[Desk]:
     await made.books.aclose()
 
 
-def run(**change: str) -> Run:
+def run(id: str = "r1", tenant: str = "acme") -> Run:  # noqa: A002
     """A step of a run."""
-    return Bench().run(step="2.0:billing", **change)
+    return Bench().run(step="2.0:billing", id=id, tenant=tenant)
 
 
 async def test_each_key_has_its_own(desk: Desk) -> None:
@@ -181,24 +182,21 @@ async def test_a_booking_says_how_long_the_call_may_take(desk: Desk) -> None:
         assert booking.seconds == pytest.approx(1.1)  # pyright: ignore[reportUnknownMemberType]
 
 
-async def test_an_answer_is_not_lost_with_the_books(desk: Desk) -> None:
-    """Where the end cannot be written the block ends well; its worst case stays set aside."""
-    budgets = desk.shared(Allowance(usd=1.0))
-
-    class Broken(SqliteBudgets):
-        async def settle(self, *_: object) -> None:
-            raise StoreError("no disk")
-
-    hold = await budgets.reserve(run(), "m", CENT)
-    hold._books = Broken(None)
+async def test_an_answer_is_not_lost_with_the_books(tmp_path: Path) -> None:
+    """Where the end cannot be written the block ends well."""
+    file = tmp_path / "budgets.db"
+    file.write_bytes(b"no database at all " * 100)
 
     class Given:
-        async def reserve(self, *_: object) -> object:
-            return hold
+        """Budgets whose file breaks once the call is under way."""
 
-    async with booked(run(), "m", CENT, Given()) as booking:  # pyright: ignore[reportArgumentType]
+        async def reserve(self, run: Run, model: str, worst: Cost) -> Hold:
+            return SharedHold(SqliteBudgets(file), "h", ["k"])
+
+    step = run()
+    async with booked(step, "m", CENT, Given()) as booking:
         booking.settle(CENT)
-    assert (await budgets.balance(Allowance(usd=1.0), run())).held.usd == 10_000_000
+    assert step.spend.usd == 0.01
 
 
 async def test_200_calls_at_once_stay_inside_both(desk: Desk) -> None:

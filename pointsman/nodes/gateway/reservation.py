@@ -41,9 +41,11 @@ class Reservation:
             self._spend.usd += usd
 
     def lose(self) -> None:
-        """The call may have cost something, and nobody knows what: counted as unpriced."""
+        """The call may have cost something, and nobody knows what: counted as unpriced, and for
+        the budget at its worst."""
         self.release()
         self._spend.unpriced += 1
+        self._spend.lost_usd += self._usd
 
     def release(self) -> None:
         """The call cost nothing. Safe after any of the others."""
@@ -120,7 +122,7 @@ def _check(run: Run, worst: float | None) -> None:
         )
     if budget.usd is None or worst == 0:
         return
-    left = budget.usd - spend.usd - spend.held_usd
+    left = budget.usd - spend.usd - spend.lost_usd - spend.held_usd
     if left <= 0 or (worst is not None and worst > left):
         may = "" if worst is None else f" and the next call may cost {worst:.6f} USD"
         raise BudgetExceeded(

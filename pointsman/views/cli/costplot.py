@@ -116,7 +116,14 @@ def _over_days(axes: "Axes", accounts: Accounts, figure: Figure) -> None:
         heights = [sum(cells.get((name, day), 0.0) for name in names) for day in days]
         axes.bar(range(len(days)), heights, bottom=base, label=label)
         base = [low + high for low, high in zip(base, heights, strict=True)]
-    step = max(1, len(days) // 8)
+    unknown = dict.fromkeys(days, 0)
+    for group in accounts.groups():
+        unknown[group.key[place]] += _unknown(group.account, figure)
+    for n, (day, height) in enumerate(zip(days, base, strict=True)):
+        if unknown[day]:
+            said = f" + {unknown[day]:,} unknown"
+            axes.text(n, height, said, rotation=90, ha="center", va="bottom", fontsize="small")
+    step = -(-len(days) // 7) or 1
     axes.set_xticks(range(0, len(days), step), days[::step])
     axes.set_ylabel(_WORDED[figure])
     if len(accounts.by) > 1 and series:

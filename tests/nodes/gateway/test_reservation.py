@@ -72,6 +72,16 @@ def test_a_lost_call_is_unpriced(run: Make) -> None:
     assert (step.spend.calls, step.spend.unpriced, step.spend.held_usd) == (0, 1, 0.0)
 
 
+def test_a_lost_call_counts_at_its_worst(run: Make) -> None:
+    """What it may have cost is not there for the next one, whose bound holds all the same."""
+    step = run(budget=Budget(usd=1.0))
+    Reservation(step, 0.6).lose()
+    with pytest.raises(BudgetExceeded, match=r"0\.400000"):
+        Reservation(step, 0.5)
+    Reservation(step, 0.4).settle(0.4)
+    assert (step.spend.usd, step.spend.lost_usd) == (0.4, 0.6)
+
+
 @given(
     st.integers(1, 20),
     st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100), st.booleans()), max_size=40),

@@ -319,6 +319,18 @@ async def test_a_file_that_cannot_be_used_says_so(tmp_path: Path) -> None:
         await books.aclose()
 
 
+async def test_nobody_waits_for_ever_when_a_change_is_impossible(books: SqliteBudgets) -> None:
+    """Changes that go to the disk together fail together, nothing of them is kept, and the next
+    ones work."""
+    impossible = BudgetAsk("k", Amount(2**70, None, None, None), Amount(2**65, 1, 1, 1))
+    asks = (books.reserve([one], str(n), lease=60.0) for n, one in enumerate([ask(), impossible]))
+    came = await asyncio.gather(*asks, return_exceptions=True)
+    assert isinstance(came[1], StoreError)
+    kept = 0 if isinstance(came[0], StoreError) else 1
+    assert (await books.balance("k")).held.calls == kept
+    assert await books.reserve([ask()], "next", lease=60.0) == float("inf")
+
+
 @dataclass
 class Flying:
     """A call of which the model knows what it set aside."""
@@ -369,7 +381,7 @@ class Interleavings(RuleBasedStateMachine):
         fits = all(self.gone(key) + worst <= self.BOUND for key in keys)
         assert isinstance(got, Short) != fits
         if not fits:
-            return multiple()
+            return multiple()  # pyright: ignore[reportUnknownVariableType]
         self.flying[name] = Flying(name, worst, self.clock.now + lease, keys)
         return name
 
