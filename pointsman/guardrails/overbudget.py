@@ -15,7 +15,7 @@ from pointsman.errors import BudgetExceeded, Misconfigured
 from pointsman.guardrails.guard import closed
 from pointsman.nodes.budgets import GUARD, Extension, extensions
 from pointsman.nodes.event import Judged
-from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Reader
 from pointsman.nodes.message import Escalation, Message, Outcomes, Refusal, Request
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Gateway, Run
@@ -125,9 +125,11 @@ class CheaperTier:
     gateway: Gateway
     tier: str
 
-    async def complete(self, request: ModelRequest, run: Run) -> ModelReply:
+    async def complete(
+        self, request: ModelRequest, run: Run, read: Reader | None = None
+    ) -> ModelReply:
         try:
-            return await self.gateway.complete(request, run)
+            return await self.gateway.complete(request, run, read)
         except BudgetExceeded:
             if request.tier == self.tier:
                 raise
@@ -137,7 +139,9 @@ class CheaperTier:
                     rule=f"cheaper:{self.tier}", count=1,
                 )
             )  # fmt: skip
-            return await self.gateway.complete(replace(request, tier=self.tier), run)
+            if read is not None:
+                read.restart()
+            return await self.gateway.complete(replace(request, tier=self.tier), run, read)
 
     async def settle(self, run: Run, *, keep: bool) -> None:
         await self.gateway.settle(run, keep=keep)

@@ -8,15 +8,18 @@ from typing import Protocol
 
 from pointsman.errors import DeadlineExceeded
 from pointsman.nodes.event import Event
-from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Reader
 from pointsman.nodes.vault import MemoryVault, Vault
 
 
 class Gateway(Protocol):
     """The one door to models, as nodes see it."""
 
-    async def complete(self, request: ModelRequest, run: "Run") -> ModelReply:
-        """Answer the request through journal, cache, single-flight and the tier's chain.
+    async def complete(
+        self, request: ModelRequest, run: "Run", read: Reader | None = None
+    ) -> ModelReply:
+        """Answer the request through journal, cache, single-flight and the tier's chain; `read`
+        gets its text piece by piece.
 
         Raises NoModel, Misconfigured, BadOutput (ModelRejected, or every model answered nonsense),
         BudgetExceeded or DeadlineExceeded.

@@ -11,12 +11,14 @@ from typing import cast
 
 from pointsman.errors import is_control_flow
 from pointsman.guardrails.approval import ApprovalGuard
+from pointsman.guardrails.content import ContentFilter
 from pointsman.guardrails.contract import ContractGuard
 from pointsman.guardrails.guard import Guard
 from pointsman.guardrails.ladder import specialist_ladder
 from pointsman.guardrails.leak import LeakGuard
 from pointsman.guardrails.sealing import SealedVault
 from pointsman.guardrails.timeout import TimeoutGuard
+from pointsman.nodes.digest import digest
 from pointsman.nodes.event import Judged, Recorded
 from pointsman.nodes.gateway.gateway import ModelGateway
 from pointsman.nodes.gateway.transports import Transports
@@ -148,6 +150,7 @@ def open_services(
         timeout=settings.model_timeout,
         breaker=bounds.models,
         limiter=bounds.limiter,
+        guards=_rules_version(spec),
     )
     routed = [s for s in spec.specialists if s.name in spec.transitions.get(ROUTE, ())]
     router = RouterNode(spec.router, routed, team=spec.name, prompt=prompts.get(spec.router.prompt))
@@ -190,6 +193,16 @@ def _specialist_node(
         contract=ContractGuard(specialist.contract),
         inside=(*_leak(specialist, loop.instructions), *cast("Sequence[Guard]", specialist.guards)),
     )
+
+
+def _rules_version(spec: TeamSpec) -> str:
+    """Of all rules that judge texts: an answer that passed others is asked for anew."""
+    given = cast(
+        "Sequence[Guard]", [*spec.guards, *(g for s in spec.specialists for g in s.guards)]
+    )
+    filters = [guard for guard in given if isinstance(guard, ContentFilter)]
+    checks = [check for one in filters for check in one.all_checks]
+    return digest(*(f"{check.name}@{check.version}:{check.action}" for check in checks))[:12]
 
 
 def _leak(specialist: Specialist, prompt: str) -> tuple[Guard, ...]:

@@ -30,6 +30,7 @@ from pointsman.nodes.router import Router
 from pointsman.nodes.run import Budget
 from pointsman.nodes.specialist import Specialist
 from pointsman.teams import closing
+from pointsman.teams.accounts import Accounts, Dimension, account
 from pointsman.teams.approvals.audit import AuditRow
 from pointsman.teams.approvals.grant import Grant, grant_from
 from pointsman.teams.approvals.lifecycle import permit
@@ -40,7 +41,7 @@ from pointsman.teams.result import Result, Timeline
 from pointsman.teams.services import Notify
 from pointsman.teams.sessions import Sessions
 from pointsman.teams.spec import TeamSpec, default_transitions
-from pointsman.teams.store.protocol import RunRow, RunState
+from pointsman.teams.store.protocol import RunRow, RunState, Wanted
 from pointsman.teams.summary import known_run, result_of
 from pointsman.teams.tickets import Approve, Decision, Ticket, TicketStatus
 from pointsman.teams.webhook import webhook
@@ -344,6 +345,13 @@ class Team:
         async with self._sessions.services() as services:
             await known_run(services, run)
             return Timeline(await services.store.events(run))
+
+    async def costs(
+        self, *, by: Sequence[Dimension] = (), wanted: Wanted | None = None
+    ) -> Accounts:
+        """What this team's runs cost and saved, in groups and in all. Raises StoreError."""
+        async with self._sessions.services() as services:
+            return await account(services.store, self.name, by=by, wanted=wanted)
 
     # The graph
 

@@ -7,7 +7,7 @@ import pytest
 from pointsman.errors import BudgetExceeded, Misconfigured
 from pointsman.guardrails.overbudget import CheaperTier, OverBudget, OverBudgetGuard
 from pointsman.nodes.budgets import GUARD, Extension
-from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Reader
 from pointsman.nodes.message import Answer, Escalation, Message, Proposal, Turn
 from pointsman.nodes.run import Run
 from tests.guardrails.bench import SAID, Bench, Inner, ask
@@ -23,7 +23,9 @@ class Tiers:
     asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     settled: list[tuple[str, bool]] = field(default_factory=list[tuple[str, bool]])
 
-    async def complete(self, request: ModelRequest, run: Run) -> ModelReply:
+    async def complete(
+        self, request: ModelRequest, run: Run, read: Reader | None = None
+    ) -> ModelReply:
         """Says no by tier."""
         self.asked.append((request.tier, run.step))
         if request.tier in self.dear:

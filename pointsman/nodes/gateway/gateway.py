@@ -20,6 +20,7 @@ from pointsman.errors import (
     Misconfigured,
     ModelRejected,
     ModelTimeout,
+    NoModel,
     PointsmanError,
 )
 from pointsman.nodes import telemetry
@@ -32,6 +33,7 @@ from pointsman.nodes.gateway.cost import Price, Prices
 from pointsman.nodes.gateway.entry import Entrance, Entry
 from pointsman.nodes.gateway.flight import Flights
 from pointsman.nodes.gateway.journal import Journal
+from pointsman.nodes.gateway.kept import Answer, Tags
 from pointsman.nodes.gateway.purse import purse
 from pointsman.nodes.gateway.reading import Reading
 from pointsman.nodes.gateway.reservation import Reservation
@@ -50,7 +52,7 @@ FAIR_SECONDS = 10.0
 """A model that gave no answer in so long counts as failed for its breaker, even where the run's own
 time ended first."""
 
-Pending = list[tuple[str, ModelReply]]
+Pending = list[Answer]
 
 
 class ModelGateway:
@@ -59,7 +61,8 @@ class ModelGateway:
     `chains` maps each tier to its models, first one first, or to a cascade. `timeout` is what one
     call to one model may take, in seconds; the run's deadline may make it shorter. `breaker` and
     `limiter` stand before every call to a model. `refused` says what follows when a provider's
-    content policy refuses a request. `draw` (0 to 1) are the dice of the retries, for tests.
+    content policy refuses a request. `guards` is a version of the rules that judge answers: with
+    other rules, cached answers are not found. `draw` (0 to 1) are the dice of the retries.
 
     `aclose` closes the transports and the cache; the journal belongs to whoever made it.
     """
@@ -77,6 +80,7 @@ class ModelGateway:
         limiter: Limiter | None = None,
         retry: Retry | None = None,
         refused: Literal["stop", "next"] = "stop",
+        guards: str = "",
         draw: Callable[[], float] = random.random,
     ) -> None:
         """Raises Misconfigured for a tier without a model and for a time-out that is none."""
@@ -99,6 +103,7 @@ class ModelGateway:
         self._cache = cache
         self._prices = Prices(prices)
         self._timeout = timeout
+        self._guards = guards
         self._entrance = Entrance(breaker, limiter)
         self._chain = Chain(
             retry=retry or Retry(), draw=draw, refused=refused, context=self._prices.context
@@ -222,13 +227,22 @@ class ModelGateway:
         async with _deadline(run):
             if not request.cacheable:
                 return await walk()
+            keys = [self._key(content, model, run, occurrence) for model in models]
             if self._cache is not None:
-                keys = [key.cache_key(content, model, run.tenant, occurrence) for model in models]
                 cached = await self._cache.find(keys)
                 if cached is not None:
                     return cached.served_from("cache")
-            flight = key.flight_key(content, models, run.tenant, occurrence)
-            return await self._flights.share(flight, walk)
+            flight = key.flight_key(content, models, run.tenant, occurrence, guards=self._guards)
+            try:
+                return await self._flights.share(flight, walk)
+            except NoModel:
+                stale = None if self._cache is None else await self._cache.find(keys, stale=True)
+                if stale is None:
+                    raise
+                return stale.served_from("cache")
+
+    def _key(self, content: str, model: str, run: Run, occurrence: int) -> str:
+        return key.cache_key(content, model, run.tenant, occurrence, guards=self._guards)
 
     async def _walk(
         self, models: tuple[str, ...], request: ModelRequest, run: Run, reading: Reading
@@ -302,8 +316,13 @@ class ModelGateway:
         answers = self._pending.setdefault(place, [])
         self._pending.move_to_end(place)
         if len(answers) < MAX_PENDING_ANSWERS:
-            cached = key.cache_key(content, reply.model, run.tenant, occurrence)
-            answers.append((cached, replace(reply, source="model")))
+            tags = Tags(
+                team=run.team, specialist=run.specialist, model=reply.model, tenant=run.tenant,
+                prompt_version=request.prompt_version,
+            )  # fmt: skip
+            cached = self._key(content, reply.model, run, occurrence)
+            kept = replace(reply, source="model")
+            answers.append(Answer(cached, kept, tags, request=request))
         while len(self._pending) > MAX_PENDING_STEPS:
             self._pending.popitem(last=False)
 
