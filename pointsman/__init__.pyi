@@ -3,10 +3,12 @@ from pointsman.guardrails.asked import as_asked as as_asked
 from pointsman.guardrails.breaker import CircuitBreaker as CircuitBreaker
 from pointsman.guardrails.content import ContentFilter as ContentFilter
 from pointsman.guardrails.grounding import GroundingGuard as GroundingGuard
+from pointsman.guardrails.overbudget import OverBudget as OverBudget
 from pointsman.guardrails.policy import ApprovalPolicy as ApprovalPolicy
 from pointsman.guardrails.policy import PolicyRule as PolicyRule
 from pointsman.guardrails.quota import Quota as Quota
 from pointsman.guardrails.rate import RateLimit as RateLimit
+from pointsman.nodes.budgets import Allowance as Allowance
 from pointsman.nodes.message import Answer as Answer
 from pointsman.nodes.message import Attachment as Attachment
 from pointsman.nodes.message import Message as Message

@@ -28,6 +28,7 @@ from pointsman.guardrails.content import ContentFilter
 from pointsman.guardrails.contract import ContractGuard
 from pointsman.guardrails.fallback import FallbackGuard
 from pointsman.guardrails.guard import Guard, guarded
+from pointsman.guardrails.overbudget import OverBudgetGuard
 from pointsman.guardrails.rate import RateGuard, RateLimit
 from pointsman.guardrails.timeout import TimeoutGuard
 from pointsman.nodes.node import Node
@@ -39,6 +40,7 @@ RUNGS: tuple[tuple[type[Guard], Rung], ...] = (
     (Bulkhead, "bulkhead"),
     (RateLimit, "rate"),
     (RateGuard, "rate"),
+    (OverBudgetGuard, "budget"),
     (BudgetGuard, "budget"),
     (ContentFilter, "filter"),
 )

@@ -13,13 +13,16 @@ from pointsman.guardrails.bulkhead import MAX_WAIT as BULKHEAD_WAIT
 from pointsman.guardrails.bulkhead import Bulkhead
 from pointsman.guardrails.guard import Guard
 from pointsman.guardrails.limiter import QuotaLimiter
+from pointsman.guardrails.overbudget import OverBudgetGuard
 from pointsman.guardrails.quota import Quota
 from pointsman.guardrails.rate import RateGuard
 from pointsman.nodes.gateway.entry import MAX_WAIT
 from pointsman.nodes.limits import Breaker, Limiter
 from pointsman.nodes.specialist import Specialist
+from pointsman.teams.budgets import SharedBudgets
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import TeamSpec
+from pointsman.teams.store.budgets import SqliteBudgets
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Bounds:
     """Of one team in one process."""
 
     around: Mapping[str, tuple[Guard, ...]]
-    """By specialist: its breaker, its bulkhead and its rate limits."""
+    """By specialist: its breaker, its bulkhead, its rate limits and what follows a spent budget."""
     tools: tuple[Guard, ...]
     """Around every tool: its rate limits."""
     models: Breaker | None
@@ -36,6 +39,8 @@ class Bounds:
     """Rate limits of model calls; the same that stand around specialists and tools."""
     books: Books | None
     """What the team's own limits are kept in; None where it has none, or was given a limiter."""
+    budgets: SharedBudgets | None
+    """What its runs share; None for nothing."""
 
     @classmethod
     def of(
@@ -51,15 +56,21 @@ class Bounds:
         limited = () if limiter is None else (RateGuard(limiter),)
         visits, models = _breakers(spec, settings.model_timeout, clock)
         return cls(
-            around={s.name: (*visits, *_bulkhead(s), *limited) for s in spec.specialists},
+            around={
+                s.name: (*visits, *_bulkhead(s), *limited, _over_budget(spec, s))
+                for s in spec.specialists
+            },
             tools=limited,
             models=models,
             limiter=limiter,
             books=books,
+            budgets=_budgets(spec, spec.home or settings.home, clock),
         )
 
     async def aclose(self) -> None:
         """Close what the limits are kept in; the next use opens it again."""
+        if self.budgets is not None:
+            await self.budgets.aclose()
         if self.books is not None:
             await self.books.aclose()
 
@@ -88,6 +99,20 @@ def _books(settings: Settings, home: Path, clock: Callable[[], float]) -> Books:
         "POINTSMAN_LIMITS names no place that rate limits can be kept in.",
         hint="Use store, memory, or a redis:// address.",
     )
+
+
+def _budgets(spec: TeamSpec, home: Path, clock: Callable[[], float]) -> SharedBudgets | None:
+    if not spec.budgets:
+        return None
+    return SharedBudgets(spec.budgets, SqliteBudgets(home / "budgets.db", clock=clock), clock=clock)
+
+
+def _over_budget(spec: TeamSpec, specialist: Specialist) -> Guard:
+    rule = spec.over_budget
+    if spec.models is not None and rule.cheaper not in spec.models:
+        rule = replace(rule, cheaper=None)
+    writes = any(tool.effect == "write" for tool in specialist.tools)
+    return OverBudgetGuard(rule, writes=writes)
 
 
 def _breakers(

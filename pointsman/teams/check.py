@@ -40,6 +40,7 @@ def findings(spec: TeamSpec) -> tuple[Finding, ...]:
         *_approvals(spec),
         *(fault for s in spec.specialists for fault in _specialist(s)),
         *_cascades(spec),
+        *_budgets(spec),
         *_prompts(spec),
     ]
     return tuple(sorted(found, key=lambda f: f.severity != "error"))
@@ -239,6 +240,18 @@ def _cascades(spec: TeamSpec) -> Iterator[Finding]:
                 s.name,
                 f"It has tools that write, and its tier {s.tier!r} lets cheap models answer first.",
                 "Give it another tier, or say so: Cascade(..., writes=True).",
+            )
+
+
+def _budgets(spec: TeamSpec) -> Iterator[Finding]:
+    for budget, count in Counter(allowance.id for allowance in spec.budgets).items():
+        if count > 1:
+            same = next(a for a in spec.budgets if a.id == budget)
+            yield Finding(
+                "budget-twice",
+                spec.name,
+                f"{count} budgets count alike: {same}.",
+                "Put their bounds into one Allowance.",
             )
 
 

@@ -81,7 +81,7 @@ def _looked_at(state: RunState, carried: Message, held: Escalation, outcome: Out
 def ending(payload: Payload, done: list[str]) -> tuple[Status, str, str]:
     """Status, text for the user, and class of error of a run that ends with this payload.
 
-    A run that fails after something was done is `partial`, and says what was done.
+    A run that fails after something was done, or whose money ran out, is `partial`, and says so.
     """
     match payload:
         case Answer():
@@ -92,6 +92,8 @@ def ending(payload: Payload, done: list[str]) -> tuple[Status, str, str]:
             return "no_route", payload.text, ""
         case Failure(error="Cancelled"):
             return "cancelled", _with(payload.text, done), "Cancelled"
+        case Failure(error="BudgetExceeded"):
+            return "partial", _with(payload.text, done), payload.error
         case Failure() if done:
             return "partial", _with(payload.text, done), payload.error
         case Failure():

@@ -18,6 +18,7 @@ from pointsman.guardrails.ladder import specialist_ladder
 from pointsman.guardrails.leak import LeakGuard
 from pointsman.guardrails.sealing import SealedVault
 from pointsman.guardrails.timeout import TimeoutGuard
+from pointsman.nodes.budgets import extended
 from pointsman.nodes.digest import digest
 from pointsman.nodes.event import Judged, Recorded
 from pointsman.nodes.gateway.gateway import ModelGateway
@@ -82,7 +83,7 @@ class Services:
             previous=previous,
             deadline=None if left is None else self.clock() + left,
             priority=row.request.priority,
-            budget=Budget(usd=row.budget_usd, calls=row.budget_calls),
+            budget=extended(Budget(usd=row.budget_usd, calls=row.budget_calls), admitted),
             spend=spend(self.recorder.events(row.run)),
             admitted=admitted,
             signals=lambda: _signals(self.recorder.events(row.run)),
@@ -150,6 +151,7 @@ def open_services(
         timeout=settings.model_timeout,
         breaker=bounds.models,
         limiter=bounds.limiter,
+        budgets=bounds.budgets,
         guards=_rules_version(spec),
     )
     routed = [s for s in spec.specialists if s.name in spec.transitions.get(ROUTE, ())]
@@ -197,9 +199,7 @@ def _specialist_node(
 
 def _rules_version(spec: TeamSpec) -> str:
     """Of all rules that judge texts: an answer that passed others is asked for anew."""
-    given = cast(
-        "Sequence[Guard]", [*spec.guards, *(g for s in spec.specialists for g in s.guards)]
-    )
+    given = (*spec.guards, *(guard for s in spec.specialists for guard in s.guards))
     filters = [guard for guard in given if isinstance(guard, ContentFilter)]
     checks = [check for one in filters for check in one.all_checks]
     return digest(*(f"{check.name}@{check.version}:{check.action}" for check in checks))[:12]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from pointsman.guardrails.breaker import CircuitBreaker
 from pointsman.guardrails.guard import Guard
+from pointsman.guardrails.overbudget import OverBudget
 from pointsman.guardrails.policy import ApprovalPolicy
 from pointsman.guardrails.quota import Quota
+from pointsman.nodes.budgets import Allowance
 from pointsman.nodes.gateway.cascade import Cascade
 from pointsman.nodes.gateway.cost import Price
 from pointsman.nodes.limits import Limiter
@@ -50,6 +52,10 @@ class TeamSpec:
     home: Path | None
     prompts: Path | None
     budget: Budget
+    """Of each run, unless it is given its own."""
+    budgets: tuple[Allowance, ...]
+    """What runs share."""
+    over_budget: OverBudget
     breaker: CircuitBreaker | None
     """Of every specialist and every model, each on its own; None for none."""
     limits: tuple[Quota, ...] | Limiter

@@ -18,8 +18,10 @@ from pointsman.errors import InvalidTeam, NotFound
 from pointsman.guardrails.breaker import CircuitBreaker
 from pointsman.guardrails.content import ContentFilter
 from pointsman.guardrails.guard import Guard
+from pointsman.guardrails.overbudget import STOP, OverBudget
 from pointsman.guardrails.policy import ApprovalPolicy
 from pointsman.guardrails.quota import Quota
+from pointsman.nodes.budgets import Allowance
 from pointsman.nodes.event import Recorded, RunEnded
 from pointsman.nodes.gateway.cascade import Cascade
 from pointsman.nodes.gateway.cost import Price
@@ -83,6 +85,8 @@ class Team:
         home: Path | str | None = None,
         prompts: Path | str | None = None,
         budget: Budget | None = None,
+        budgets: Sequence[Allowance] = (),
+        over_budget: OverBudget | None = None,
         breaker: CircuitBreaker | None = BREAKER,
         limits: Sequence[Quota] | Limiter = (),
         no_route: str = NO_ROUTE,
@@ -93,17 +97,16 @@ class Team:
         """See `TeamSpec` for each part. `guards` are around every specialist (default: secrets and
         personal data redacted), each on its rung of `guardrails.ladder`; `breaker` says when a
         specialist or a model that fails is left alone for a while (None: never); `limits` bound
-        its visits, tool calls and model calls; `on_ticket` is a callback or a URL that is told of
-        each ticket that opens, reminds or goes to the next reviewer; `clock` gives seconds since
-        the epoch."""
+        its visits, tool calls and model calls; `over_budget` says what follows a spent budget
+        (default: the whole ladder where the team states one, else the run ends); `on_ticket` is a
+        callback or a URL that is told of each ticket that opens, reminds or goes to the next
+        reviewer; `clock` gives seconds since the epoch."""
         given = tuple(specialists)
         self.spec = TeamSpec(
             name=name,
             specialists=given,
             router=router or Router(),
-            transitions={k: tuple(v) for k, v in transitions.items()}
-            if transitions is not None
-            else default_transitions(given),
+            transitions=_table(given, transitions),
             guards=(ContentFilter(),) if guards is None else tuple(guards),
             policy=policy or ApprovalPolicy(),
             reviewers={k: tuple(v) for k, v in (reviewers or {}).items()},
@@ -115,6 +118,8 @@ class Team:
             home=Path(home) if home is not None else None,
             prompts=Path(prompts) if prompts is not None else None,
             budget=budget or Budget(),
+            budgets=tuple(budgets),
+            over_budget=over_budget or (OverBudget() if budget or budgets else STOP),
             breaker=breaker,
             limits=tuple(limits) if isinstance(limits, Sequence) else limits,
             no_route=no_route,
@@ -420,3 +425,11 @@ def _refuse_faults(spec: TeamSpec) -> None:
             findings=[str(f) for f in faults],
             hint=f"And {len(faults) - 1} more." if len(faults) > 1 else "",
         )
+
+
+def _table(
+    specialists: tuple[Specialist, ...], given: Mapping[str, Sequence[str]] | None
+) -> dict[str, tuple[str, ...]]:
+    if given is None:
+        return default_transitions(specialists)
+    return {name: tuple(targets) for name, targets in given.items()}

@@ -1,6 +1,7 @@
 """Calibration: what is fitted on recorded answers, and what is refused."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -98,11 +99,13 @@ def test_a_route_reads_prompts_only() -> None:
         measure(rows, kind="cascade", targets=(0.95,))
 
 
-ONE, LOUD, GAIN = (
-    '{"id": "%s", "prompt": "p", "weak": {"correct": %s, "usd": %s}, "strong":'
-    ' {"correct": 1, "usd": 1}}' % values
-    for values in (("q0", 1, 1), ("z", 2, 1), ("z", 1, -1))
-)
+STRONG = {"correct": 1, "usd": 1}
+
+
+def written_row(id_: str, correct: float, usd: float) -> str:
+    """One row as it is written."""
+    weak = {"correct": correct, "usd": usd}
+    return json.dumps({"id": id_, "prompt": "p", "weak": weak, "strong": STRONG})
 
 
 @pytest.mark.parametrize(
@@ -110,9 +113,9 @@ ONE, LOUD, GAIN = (
     [
         ("{", "line 101"),
         ('{"id": "a"}', "line 101: prompt: Field required"),
-        (ONE, "the id 'q0' stands twice"),
-        (LOUD, "weak.correct"),
-        (GAIN, "weak.usd"),
+        (written_row("q0", 1, 1), "the id 'q0' stands twice"),
+        (written_row("z", 2, 1), "weak.correct"),
+        (written_row("z", 1, -1), "weak.usd"),
     ],
 )
 def test_a_bad_row_is_named(tmp_path: Path, line: str, says: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from pointsman.nodes.event import Event, Judged
-from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Reader
 from pointsman.nodes.message import Answer, Message, Payload, Request
 from pointsman.nodes.run import Run
 
@@ -14,7 +14,9 @@ SAID = "Where is order INV-1042?"
 class NoModels:
     """A gateway for those that must never ask one."""
 
-    async def complete(self, request: ModelRequest, run: Run) -> ModelReply:
+    async def complete(
+        self, request: ModelRequest, run: Run, read: Reader | None = None
+    ) -> ModelReply:
         """Refuses."""
         raise AssertionError("a guard asked a model")
 

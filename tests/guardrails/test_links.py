@@ -238,7 +238,7 @@ def steps(text: str) -> int:
 
 
 def test_a_host_that_only_looks_allowed_is_not() -> None:
-    """Cyrillic letters lead elsewhere; in a label, or a path of an allowed host, they do no harm."""
+    """Cyrillic letters lead elsewhere; in a label or an allowed host's path they do no harm."""
     links = Links(allow=("example.com",))
     for text in ("https://ex\u0430mple.com/x", "[ok](https://ex\u0430mple.com)"):
         assert [f.rule for f in links.find(canonical(text))] == ["links-host"], text

@@ -78,7 +78,9 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("torch", "transformers"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-        monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
+        module = importlib.import_module(name)
+        del sys.modules[name]  # so that the patch ends with none, and no other test meets it
+        monkeypatch.setitem(sys.modules, name, module)
 
 
 @pytest.mark.parametrize("path", ["meta-llama/Prompt-Guard-86M", "", "config.json"])

@@ -16,6 +16,7 @@ from typing import Literal
 
 from pointsman.errors import (
     BadOutput,
+    BudgetExceeded,
     DeadlineExceeded,
     Misconfigured,
     ModelRejected,
@@ -24,19 +25,20 @@ from pointsman.errors import (
     PointsmanError,
 )
 from pointsman.nodes import telemetry
+from pointsman.nodes.budgets import Budgets, Cost
 from pointsman.nodes.event import Cascaded, ModelCalled, ModelFailed
 from pointsman.nodes.gateway import key
 from pointsman.nodes.gateway.cache import ResponseCache
 from pointsman.nodes.gateway.cascade import STRONG, Cascade
 from pointsman.nodes.gateway.chain import Chain, Retry
-from pointsman.nodes.gateway.cost import Price, Prices
+from pointsman.nodes.gateway.cost import Price, Prices, input_tokens
 from pointsman.nodes.gateway.entry import Entrance, Entry
 from pointsman.nodes.gateway.flight import Flights
 from pointsman.nodes.gateway.journal import Journal
 from pointsman.nodes.gateway.kept import Answer, Tags
 from pointsman.nodes.gateway.purse import purse
 from pointsman.nodes.gateway.reading import Reading
-from pointsman.nodes.gateway.reservation import Reservation
+from pointsman.nodes.gateway.reservation import Booking, booked
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Reader, Transport
 from pointsman.nodes.gateway.transports import Transports, provider_of
 from pointsman.nodes.limits import Breaker, Limiter
@@ -78,6 +80,7 @@ class ModelGateway:
         timeout: float = 120.0,
         breaker: Breaker | None = None,
         limiter: Limiter | None = None,
+        budgets: Budgets | None = None,
         retry: Retry | None = None,
         refused: Literal["stop", "next"] = "stop",
         guards: str = "",
@@ -105,6 +108,7 @@ class ModelGateway:
         self._timeout = timeout
         self._guards = guards
         self._entrance = Entrance(breaker, limiter)
+        self._budgets = budgets
         self._chain = Chain(
             retry=retry or Retry(), draw=draw, refused=refused, context=self._prices.context
         )
@@ -235,7 +239,7 @@ class ModelGateway:
             flight = key.flight_key(content, models, run.tenant, occurrence, guards=self._guards)
             try:
                 return await self._flights.share(flight, walk)
-            except NoModel:
+            except (NoModel, BudgetExceeded):
                 stale = None if self._cache is None else await self._cache.find(keys, stale=True)
                 if stale is None:
                     raise
@@ -271,40 +275,46 @@ class ModelGateway:
         # Looked up now, so that between an answer and its price nothing is waited for.
         await self._prices.price(model)
         async with self._entrance.entry(model, request, run) as entry:
-            worst = None if run.budget.usd is None else await self._prices.worst(model, request)
-            limit = run.remaining(self._timeout)
-            reservation = Reservation(run, worst)
-            started = asyncio.get_running_loop().time()
-            entry.sent, may_cost = True, True
-            try:
-                async with asyncio.timeout(limit):
-                    reply = await _send(transport, model, request, limit, reading)
-                may_cost = False
-            except (TimeoutError, ModelTimeout) as error:
-                entry.hung = limit >= min(self._timeout, FAIR_SECONDS)
-                if limit < self._timeout:
-                    raise _too_late(run) from error
-                raise ModelTimeout(f"Model {model} gave no answer in {limit:g} s.") from error
-            except PointsmanError as error:
-                refused = not isinstance(error, BadOutput) or isinstance(error, ModelRejected)
-                may_cost = reading.begun or not refused
-                raise
-            finally:
-                if may_cost:
-                    self._lost(reservation, entry, model)
-                reservation.release()
-            usd = self._prices.actual(model, reply)
-            reservation.settle(usd)
-            used = reply.usage.input_tokens + reply.usage.output_tokens
-            entry.tokens = used or None
-        seconds = reply.seconds or asyncio.get_running_loop().time() - started
+            left = run.remaining(self._timeout)
+            worst = await self._at_most(model, request, run, left)
+            async with booked(run, model, worst, self._budgets) as booking:
+                limit = min(left, booking.seconds)
+                started = asyncio.get_running_loop().time()
+                entry.sent, may_cost = True, True
+                try:
+                    async with asyncio.timeout(limit):
+                        reply = await _send(transport, model, request, limit, reading)
+                    may_cost = False
+                except (TimeoutError, ModelTimeout) as error:
+                    entry.hung = limit >= min(self._timeout, FAIR_SECONDS)
+                    if limit == left < self._timeout:
+                        raise _too_late(run) from error
+                    raise ModelTimeout(f"Model {model} gave no answer in {limit:g} s.") from error
+                except PointsmanError as error:
+                    refused = not isinstance(error, BadOutput) or isinstance(error, ModelRejected)
+                    may_cost = reading.begun or not refused
+                    raise
+                finally:
+                    if may_cost:
+                        self._lost(booking, entry, model)
+                usd = self._prices.actual(model, reply)
+                entry.tokens = (reply.usage.input_tokens + reply.usage.output_tokens) or None
+                elapsed = asyncio.get_running_loop().time() - started
+                booking.settle(Cost(usd, entry.tokens, elapsed))
+        seconds = reply.seconds or elapsed
         return replace(reply, model=model, usd=usd, seconds=seconds, source="model")
 
-    def _lost(self, reservation: Reservation, entry: Entry, model: str) -> None:
+    async def _at_most(self, model: str, request: ModelRequest, run: Run, seconds: float) -> Cost:
+        """The most that a call can take."""
+        bounded = run.budget.usd is not None or self._budgets is not None
+        usd = await self._prices.worst(model, request) if bounded else None
+        return Cost(usd, input_tokens(request) + request.max_tokens, seconds)
+
+    def _lost(self, booking: Booking, entry: Entry, model: str) -> None:
         # The provider may charge, and count, an answer that never arrived or could not be used.
         entry.tokens = None
         if not self._prices.free(model):
-            reservation.lose()
+            booking.lose()
 
     def _hold(
         self, run: Run, request: ModelRequest, content: str, occurrence: int, reply: ModelReply

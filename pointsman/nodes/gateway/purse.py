@@ -29,3 +29,4 @@ async def purse(run: Run, worst: Sequence[float | None]) -> AsyncGenerator[Run]:
         run.spend.usd += spend.usd
         run.spend.calls += spend.calls
         run.spend.unpriced += spend.unpriced
+        run.spend.lost_usd += spend.lost_usd
