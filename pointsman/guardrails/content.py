@@ -14,6 +14,7 @@ from pointsman.guardrails.pii import Pii
 from pointsman.guardrails.reading import Reading
 from pointsman.guardrails.rules import Found
 from pointsman.guardrails.secrets import Secrets
+from pointsman.guardrails.streamed import Filtered
 from pointsman.guardrails.wording import refusal_text, why_held
 from pointsman.nodes.event import Event, ToolCalled
 from pointsman.nodes.message import (
@@ -102,9 +103,13 @@ class ContentFilter:
             asked = _with(message, seen)
             if isinstance(seen, Invocation):
                 reply = await self._called(inner, asked, run)
-            else:
-                reply = await inner(asked, run)
-            return _with(reply, await self._passed(reply.payload, "output", run))
+                return _with(reply, await self._passed(reply.payload, "output", run))
+            read = None if run.read is None else Filtered(self.all_checks, run.read)
+            reply = await inner(asked, run if read is None else replace(run, read=read))
+            through = await self._passed(reply.payload, "output", run)
+            if read is not None:
+                read.end(through.text if isinstance(through, Answer) else "")
+            return _with(reply, through)
 
         return filtered
 

@@ -18,6 +18,7 @@ says is filtered and its writes are ruled on; and rate too, where the specialist
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from pointsman.guardrails.approval import ApprovalGuard
@@ -28,10 +29,13 @@ from pointsman.guardrails.content import ContentFilter
 from pointsman.guardrails.contract import ContractGuard
 from pointsman.guardrails.fallback import FallbackGuard
 from pointsman.guardrails.guard import Guard, guarded
+from pointsman.guardrails.leak import LeakGuard
 from pointsman.guardrails.overbudget import OverBudgetGuard
 from pointsman.guardrails.rate import RateGuard, RateLimit
 from pointsman.guardrails.timeout import TimeoutGuard
+from pointsman.nodes.message import Message
 from pointsman.nodes.node import Node
+from pointsman.nodes.run import Run
 
 Rung = Literal["breaker", "bulkhead", "rate", "budget", "filter", "inside"]
 
@@ -81,6 +85,8 @@ def specialist_ladder(
 
     guards = [*on("breaker", "bulkhead", "rate", "budget", "filter"), approval, timeout, contract]
     main = guarded(node, [*guards, *on("inside")])
+    if not streams(tuple(guard for _, guard in given)):
+        main = _whole(main)
     if fallback is None:
         return main
     backed = FallbackGuard(
@@ -88,3 +94,20 @@ def specialist_ladder(
         instead=guarded(fallback, [*on("rate", "filter"), approval]),
     )
     return backed.wrap(main)
+
+
+def streams(guards: Sequence[Guard]) -> bool:
+    """Whether an answer may leave while it is written: only where every guard judges a bounded
+    window of it, or nothing of it. A guard that is not known here may judge the whole."""
+    known = tuple(kind for kind, _ in RUNGS)
+    return all(
+        isinstance(guard, known) or (isinstance(guard, LeakGuard) and guard.shadow)
+        for guard in guards
+    )
+
+
+def _whole(node: Node) -> Node:
+    async def unread(message: Message, run: Run) -> Message:
+        return await node(message, replace(run, read=None))
+
+    return unread

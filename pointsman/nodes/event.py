@@ -154,6 +154,17 @@ class BreakerMoved(Frozen):
     state: Literal["closed", "open", "half_open"]
 
 
+class AnswerPiece(Frozen):
+    """A piece of an answer while it is written, past its filters. Only streams that ask for pieces
+    get these; they are never recorded."""
+
+    kind: Literal["answer_piece"] = "answer_piece"
+    specialist: str
+    text: str = ""
+    restart: bool = False
+    """What came so far is no part of the answer: another attempt begins, with `text`."""
+
+
 class RunStarted(Frozen):
     """A run began."""
 
@@ -185,6 +196,7 @@ Event = Annotated[
     | TicketDecided
     | TicketReminded
     | FellBack
+    | AnswerPiece
     | BreakerMoved
     | RunEnded,
     Field(discriminator="kind"),

@@ -80,6 +80,8 @@ class Run:
     """`guard:rule` pairs that a person has let through in this run."""
     signals: Callable[[], frozenset[str]] = frozenset
     """`guard:rule` of what text filters have found in this run so far, let through or not."""
+    read: Reader | None = None
+    """Reads the answer while it is written. A filter around a node filters for this too."""
     clock: Callable[[], float] = time.time
     vault: Vault = field(default_factory=MemoryVault)
     """What was redacted in this run."""

@@ -199,6 +199,8 @@ class ToolLoop:
                 if self._spec.output is not None:
                     break
                 return self._answer(reply.text, None, request, transcript)
+            if run.read is not None:
+                run.read.restart()  # what it said before it called is no answer
             calls = told_apart(reply.tool_calls, transcript)
             transcript += (Turn(role="assistant", content=reply.text, tool_calls=calls),)
             tried = await asyncio.gather(*(self._try(c, request, transcript, run) for c in calls))
@@ -240,6 +242,7 @@ class ToolLoop:
                 tier=self._spec.tier,
             ),
             run,
+            run.read if self._spec.output is None else None,
         )
 
     async def _try(

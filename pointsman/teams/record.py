@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from pointsman.guardrails.streamed import Given
 from pointsman.nodes import telemetry
 from pointsman.nodes.event import (
+    AnswerPiece,
     Event,
     Judged,
     ModelCalled,
@@ -32,6 +34,8 @@ class _Open:
     unsaved: list[Recorded] = field(default_factory=list[Recorded])
     full: bool = False
     listeners: list[asyncio.Queue[Recorded]] = field(default_factory=list[asyncio.Queue[Recorded]])
+    readers: list[asyncio.Queue[Recorded]] = field(default_factory=list[asyncio.Queue[Recorded]])
+    """The listeners that want an answer's pieces too."""
 
 
 class Recorder:
@@ -49,11 +53,27 @@ class Recorder:
             self._open.setdefault(run, _Open(seen))
             self._forget()
 
-    def listen(self, run: str) -> asyncio.Queue[Recorded]:
-        """A queue that gets every further event of a run that has begun. Bounded by MAX_EVENTS."""
+    def listen(self, run: str, *, pieces: bool = False) -> asyncio.Queue[Recorded]:
+        """A queue that gets every further event of a run that has begun. Bounded by MAX_EVENTS, and
+        with `pieces` by the length of the answer."""
         queue: asyncio.Queue[Recorded] = asyncio.Queue()
         self._open[run].listeners.append(queue)
+        if pieces:
+            self._open[run].readers.append(queue)
         return queue
+
+    def reader(self, run: str, specialist: str) -> Given | None:
+        """What passes a specialist's answer on while it is written; None where nobody reads."""
+        entry = self._open.get(run)
+        return Given(_Pieces(self, run, specialist)) if entry and entry.readers else None
+
+    def show(self, run: str, piece: AnswerPiece) -> None:
+        """Pass a piece on to those that read. It is not recorded, and counts for nothing."""
+        entry = self._open.get(run)
+        if entry is not None:
+            shown = Recorded(run=run, seq=len(entry.seen), at=self._clock(), event=piece)
+            for queue in entry.readers:
+                queue.put_nowait(shown)
 
     def emit(self, run: str, event: Event) -> None:
         """Record an event. Never blocks, never raises."""
@@ -95,6 +115,7 @@ class Recorder:
         entry = self._open.get(run)
         if entry is not None and queue in entry.listeners:
             entry.listeners.remove(queue)
+            entry.readers = [one for one in entry.readers if one is not queue]
             self._drop_if_ended(run)
 
     def _drop_if_ended(self, run: str) -> None:
@@ -111,6 +132,21 @@ class Recorder:
         idle = [r for r, e in self._open.items() if not e.unsaved and not e.listeners]
         for run in idle[: max(0, len(self._open) - MAX_RUNS)]:
             del self._open[run]
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """A reader that shows pieces to a run's listeners."""
+
+    recorder: Recorder
+    run: str
+    specialist: str
+
+    def text(self, piece: str) -> None:
+        self.recorder.show(self.run, AnswerPiece(specialist=self.specialist, text=piece))
+
+    def restart(self) -> None:
+        self.recorder.show(self.run, AnswerPiece(specialist=self.specialist, restart=True))
 
 
 def spend(events: Sequence[Recorded]) -> Spend:

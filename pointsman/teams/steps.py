@@ -12,6 +12,7 @@ LangGraph's own control flow leave a step.
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from pointsman.errors import (
     BadOutput,
@@ -134,12 +135,16 @@ class Steps:
                 telemetry.CONVERSATION: run.thread,
                 telemetry.RUN: run.id,
             }
-            keep = False
+            keep, said = False, ""
+            read = services.recorder.reader(row.run, name)
             try:
                 with telemetry.span(f"invoke_agent {name}", attributes):
-                    reply = await services.nodes[name](message, run)
+                    reply = await services.nodes[name](message, replace(run, read=read))
                 keep = not isinstance(reply.payload, Refusal | Escalation)
+                said = reply.payload.text if isinstance(reply.payload, Answer) else ""
             finally:
+                if read is not None:
+                    read.end(said)
                 await services.gateway.settle(run, keep=keep)
             match reply.payload:
                 case Handoff(to=to):

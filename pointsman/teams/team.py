@@ -180,8 +180,12 @@ class Team:
         deadline: float | None = None,
         budget: Budget | None = None,
         attachments: Sequence[Attachment] = (),
+        pieces: bool = False,
     ) -> AsyncGenerator[Recorded]:
         """`run`, giving each event as it happens; the last one is RunEnded. Raises what `run` does.
+
+        With `pieces` also AnswerPieces, which make up the answer while it is written: filtered, a
+        bounded stretch held back. A guard that judges the whole answer makes them wait for its end.
 
         A message that ended before gives that RunEnded only.
         Leaving the loop early cancels the work at its next await; the run can be resumed.
@@ -191,7 +195,7 @@ class Team:
         )
         async with self._sessions.engine() as engine:
             await engine.services.recorder.begin(row.run)
-            queue = engine.services.recorder.listen(row.run)
+            queue = engine.services.recorder.listen(row.run, pieces=pieces)
             work = asyncio.create_task(engine.submit(row))
             repeated = True
             try:

@@ -6,6 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pointsman.nodes.event import (
+    AnswerPiece,
     BreakerMoved,
     Cascaded,
     Event,
@@ -26,6 +27,7 @@ from pointsman.nodes.event import (
 ONE_OF_EACH: list[Event] = [
     RunStarted(run="r1", thread="c1"),
     Routed(to="billing", tier="model", confidence=0.75, reason="chosen"),
+    AnswerPiece(specialist="billing", text="Hello"),
     Judged(guard="pii", stage="input", verdict="redact", rule="email", count=2),
     ModelCalled(purpose="act", model="m", source="model", usd=None, seconds=1.5),
     ModelFailed(model="m", error="ModelTimeout", message="too slow", next="n"),

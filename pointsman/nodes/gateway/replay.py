@@ -16,4 +16,9 @@ def chunks_of(reply: ModelReply) -> Iterator[str]:
 
     Together they are the text, character for character. An answer without text has no piece.
     """
-    return (found[0] for found in _PIECE.finditer(reply.text))
+    return pieces_of(reply.text)
+
+
+def pieces_of(text: str) -> Iterator[str]:
+    """As `chunks_of`, of any text."""
+    return (found[0] for found in _PIECE.finditer(text))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pointsman.nodes.event import (
+    AnswerPiece,
     BreakerMoved,
     Cascaded,
     Event,
@@ -132,13 +133,15 @@ class Line:
     tone: Tone = "plain"
 
 
-def line_of(event: Event) -> Line:
+def line_of(event: Event) -> Line:  # noqa: C901 (a case for each kind)
     """The event in words."""
     match event:
         case Routed():
             return _routed(event)
         case Judged():
             return _judged(event)
+        case AnswerPiece():
+            return Line("answer", "begins anew" if event.restart else event.text, "dim")
         case ModelCalled():
             return _called(event)
         case ModelFailed():
