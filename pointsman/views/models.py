@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pointsman.nodes.gateway.cascade import models_of
-from pointsman.nodes.gateway.transports import provider_of
+from pointsman.nodes.gateway.providers import provider_of
 from pointsman.teams.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from pointsman.errors import Misconfigured
 from pointsman.nodes.digest import canonical
+from pointsman.nodes.gateway.providers import provider_of
 from pointsman.nodes.gateway.shape import json_object
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Usage
-from pointsman.nodes.gateway.transports import provider_of
 from pointsman.nodes.message import Turn
 
 log = logging.getLogger("pointsman.gateway")

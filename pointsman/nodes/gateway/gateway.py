@@ -36,11 +36,12 @@ from pointsman.nodes.gateway.entry import Entrance, Entry
 from pointsman.nodes.gateway.flight import Flights
 from pointsman.nodes.gateway.journal import Journal
 from pointsman.nodes.gateway.kept import Answer, Tags
+from pointsman.nodes.gateway.providers import provider_of
 from pointsman.nodes.gateway.purse import purse
 from pointsman.nodes.gateway.reading import Reading
 from pointsman.nodes.gateway.reservation import Booking, booked
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Reader, Transport
-from pointsman.nodes.gateway.transports import Transports, provider_of
+from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.limits import Breaker, Limiter
 from pointsman.nodes.run import Run
 

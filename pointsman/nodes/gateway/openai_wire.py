@@ -21,10 +21,9 @@ from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.gateway import wire
 from pointsman.nodes.gateway.chunks import Assembled, events
 from pointsman.nodes.gateway.failure import Failed, kind_of, plain_code, seconds_of, worded
-from pointsman.nodes.gateway.providers import PROVIDERS, Lookup, base_of, reasons
+from pointsman.nodes.gateway.providers import PROVIDERS, Lookup, base_of, provider_of, reasons
 from pointsman.nodes.gateway.shape import choice_schema, json_object
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Read
-from pointsman.nodes.gateway.transports import provider_of
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession

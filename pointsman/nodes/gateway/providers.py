@@ -80,6 +80,11 @@ PROVIDERS: Mapping[str, Provider] = {
 documents. `ollama` reads OLLAMA_API_BASE, which is named without `/v1`: see `base_of`."""
 
 
+def provider_of(model: str) -> str:
+    """The provider's part of a model's name: all before the first `/`."""
+    return model.partition("/")[0]
+
+
 def base_of(provider: str, lookup: Lookup) -> str:
     """The base URL of a provider of the table."""
     if provider == "ollama" and (told := lookup("OLLAMA_API_BASE")):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from pointsman.errors import UnknownModel
-from pointsman.nodes.gateway.providers import PROVIDERS, Lookup
+from pointsman.nodes.gateway.providers import PROVIDERS, Lookup, provider_of
 from pointsman.nodes.gateway.transport import Transport
 
 TransportFactory = Callable[[], Transport]
@@ -74,11 +74,6 @@ class Transports:
                 failures.append(error)
         if failures:
             raise failures[0]
-
-
-def provider_of(model: str) -> str:
-    """The provider's part of a model's name: all before the first `/`."""
-    return model.partition("/")[0]
 
 
 def _embedded() -> Transport:
