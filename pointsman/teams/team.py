@@ -399,11 +399,12 @@ class Team:
         """Close what is open, the exported graph's too. Safe to call twice."""
         await self._sessions.close()
 
-    def apart(self, *, home: Path | None = None) -> "Team":
-        """The same team with nothing open: for another event loop or thread, or over the state in
-        another folder."""
-        other = copy(self)
-        other.spec = replace(self.spec, home=home or self.spec.home)
+    def apart(
+        self, *, home: Path | None = None, models: Mapping[str, tuple[str, ...]] | None = None
+    ) -> "Team":
+        """The same team with nothing open: for another loop, another folder or other models."""
+        other, spec = copy(self), self.spec
+        other.spec = replace(spec, home=home or spec.home, models=models or spec.models)
         other._sessions = self._sessions.apart(other.spec)  # noqa: SLF001 (its own class)
         return other
 

@@ -1,5 +1,6 @@
 """`pointsman calibrate`: which requests are worth the strong model, fitted on recorded answers."""
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from pointsman.errors import MissingExtra
+from pointsman.errors import BadInput, MissingExtra
+from pointsman.views.cli.project import Project
 from pointsman.views.cli.screen import console, plain
 
 if TYPE_CHECKING:
     from pointsman.evals.calibration.measure import Measured
+    from pointsman.evals.calibration.rows import Row
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OUT = click.Path(dir_okay=False, path_type=Path)
@@ -21,7 +24,13 @@ _OUT = click.Path(dir_okay=False, path_type=Path)
     epilog="A row is one JSON object a line: {id, group, prompt, weak: {correct, answer?, usd},"
     " strong: {correct, answer?, usd}}. `correct` is true, false or 0 to 1."
 )
-@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.argument("files", nargs=-1, type=_FILE)
+@click.option(
+    "--suite", "suite_file", type=_FILE,
+    help="Instead of FILES: run this suite with the project's team, once with the models of its"
+    " tier fast and once with those of strong. What its policy lets pass is done each time.",
+)  # fmt: skip
+@click.option("--rows", "rows_file", type=_OUT, help="With --suite: write the recorded rows here.")
 @click.option(
     "--kind",
     type=click.Choice(["auto", "route", "cascade"]),
@@ -41,8 +50,12 @@ _OUT = click.Path(dir_okay=False, path_type=Path)
 @click.option("--out", type=_OUT, help="Write the selector here, for a tier's cascade.")
 @click.option("--plot", "picture", type=_OUT, help="Draw quality over cost: .svg, .png or .pdf.")
 @click.option("--json", "machine", is_flag=True, help="Print the figures as JSON.")
+@click.pass_obj
 def calibrate(
+    project: Project,
     files: tuple[Path, ...],
+    suite_file: Path | None,
+    rows_file: Path | None,
     kind: Literal["auto", "route", "cascade"],
     objective: Literal["cost", "calls"],
     target: float,
@@ -71,7 +84,9 @@ def calibrate(
     from pointsman.evals.calibration.rows import has_answers, read_rows
 
     err = console(stderr=True)
-    rows = read_rows(files)
+    if bool(files) == bool(suite_file):
+        raise click.UsageError("Give FILES of recorded answers, or --suite, and not both.")
+    rows = read_rows(files) if suite_file is None else _recorded(project, suite_file, rows_file)
     chosen = ("cascade" if has_answers(rows) else "route") if kind == "auto" else kind
     targets = sorted({0.95, 0.99, 1.0, target})
     steps = measuring.OUTER * (measuring.INNER + 3)
@@ -93,6 +108,29 @@ def calibrate(
         plain(
             err, f"Wrote {out}: a {chosen} that keeps {target:.0%} of the strong model's quality."
         )
+
+
+def _recorded(project: Project, suite_file: Path, rows_file: Path | None) -> "tuple[Row, ...]":
+    """The suite's cases, answered by both tiers of the project's team."""
+    from pointsman.evals.calibration.recorded import record
+    from pointsman.evals.calibration.rows import LEAST, checked
+    from pointsman.evals.suite import Suite
+    from pointsman.teams.settings import Settings
+
+    team, suite, settings = project.load(), Suite.load(suite_file), Settings.read()
+    if len(suite.cases) < LEAST:
+        raise BadInput(
+            f"{suite_file} has {len(suite.cases)} cases; calibrating needs {LEAST}.",
+            hint="Add cases. Nothing was asked.",
+        )
+    chains = team.spec.models or {"fast": settings.fast, "strong": settings.strong}
+    folder = (team.spec.home or settings.home) / "calibration"
+    with click.progressbar(length=2 * len(suite.cases), label="Asking", file=sys.stderr) as bar:
+        rows = asyncio.run(record(team, suite, chains, folder, seen=lambda _: bar.update(1)))
+    if rows_file is not None:
+        lines = (row.model_dump_json(exclude_none=True) + "\n" for row in rows)
+        rows_file.write_text("".join(lines), "utf-8")
+    return checked(rows)
 
 
 def _show(measured: "Measured") -> None:
