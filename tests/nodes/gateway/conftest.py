@@ -1,5 +1,6 @@
 """What the gateway's tests share: a run that remembers its events, and requests."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -75,6 +76,32 @@ def run(events: Events) -> Callable[..., Run]:
         return run.at(step, specialist="billing")
 
     return make
+
+
+class LoopClock:
+    """The test loop's own time: it stands still until the test moves it.
+
+    A time-out of a hundredth of a second then ends a call exactly where the test says, and not
+    sooner because the machine was busy.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.now = loop.time()
+        self.loop = loop
+
+    def advance(self, seconds: float) -> None:
+        """Move time on, and wake the loop so that it looks at its timers."""
+        self.now += seconds
+        self.loop.call_soon(lambda: None)
+
+
+@pytest.fixture
+async def loop_clock(monkeypatch: pytest.MonkeyPatch) -> LoopClock:
+    """The running loop with a clock of the test's."""
+    loop = asyncio.get_running_loop()
+    clock = LoopClock(loop)
+    monkeypatch.setattr(loop, "time", lambda: clock.now)
+    return clock
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Usage
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.limits import Limiter, Use
 from pointsman.nodes.run import Budget, Run
-from tests.nodes.gateway.conftest import Events
+from tests.nodes.gateway.conftest import Events, LoopClock
 
 RULES = CircuitBreaker(calls=2, failures=0.5, window=60.0, open_for=10.0, jitter=0.0)
 
@@ -232,12 +232,13 @@ async def test_which_errors_of_a_model_count(
 
 @pytest.mark.parametrize(("timeout", "state"), [(0.01, "open"), (60.0, "closed")])
 async def test_a_time_out_counts_where_the_time_was_fair(
-    run: Make, ask: Ask, timeout: float, state: str
+    run: Make, ask: Ask, loop_clock: LoopClock, timeout: float, state: str
 ) -> None:
     """A model that used up its own time failed; one that a run left a hundredth of a second did
     not. Either way the tokens stay counted as estimated."""
 
     async def hangs(request: ModelRequest) -> ModelReply:
+        loop_clock.advance(0.02)
         await asyncio.Event().wait()
         raise AssertionError
 

@@ -31,6 +31,7 @@ from pointsman.nodes.gateway.scripted import Script, Scripted, ScriptedTransport
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Usage
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.run import Budget, Gateway, Run, Spend
+from tests.nodes.gateway.conftest import LoopClock
 
 
 class Events(Protocol):
@@ -398,7 +399,9 @@ async def test_identical_calls_of_many_runs_make_one(
     assert {(event.usd, event.saved_usd) for event in shared} == {(0.0, 0.25)}
 
 
-async def test_a_leader_out_of_time_fails_alone(build: Build, run: Make, ask: Ask) -> None:
+async def test_a_leader_out_of_time_fails_alone(
+    build: Build, run: Make, ask: Ask, loop_clock: LoopClock
+) -> None:
     """The leader's own deadline is no reason for its followers to fail: one of them leads on."""
     slow = Slow("one")
     model = always(slow)
@@ -406,6 +409,7 @@ async def test_a_leader_out_of_time_fails_alone(build: Build, run: Make, ask: As
     hurried = asyncio.create_task(gateway.complete(ask(), run("hurried", deadline=0.02)))
     await _until(lambda: bool(model.requests))
     others = [asyncio.create_task(gateway.complete(ask(), run(f"r{n}"))) for n in range(3)]
+    loop_clock.advance(0.03)
     with pytest.raises(DeadlineExceeded):
         await hurried
     await _until(lambda: len(model.requests) == 2)
