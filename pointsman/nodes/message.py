@@ -219,6 +219,61 @@ class Handoff(Frozen):
     request: Request
 
 
+class Task(Frozen):
+    """One piece of work for a specialist, or for a team that is one. `needs` names the tasks whose
+    results it is given; it begins when they are done."""
+
+    id: str = Field(min_length=1, max_length=60)
+    """Unique in its delegation."""
+    to: str
+    text: str
+    data: JsonValue = None
+    """The receiver's input as JSON, where its contract has an input schema."""
+    needs: tuple[str, ...] = ()
+
+
+class TaskResult(Frozen):
+    """What became of a task. `run` is the run of its own in which it was done."""
+
+    task: str
+    to: str
+    run: str
+    status: Status
+    text: str
+    data: JsonValue = None
+    error: str = ""
+    usd: float | None = 0.0
+    """What it cost; None where a price is unknown."""
+
+
+class Delegation(Frozen):
+    """Work that a node gives to others. It goes on when all of it has ended.
+
+    `of` says what kind of node asks: a plan, a panel, a team inside this one, or the router, which
+    found several requests in one message (`parts`).
+    """
+
+    kind: Literal["delegation"] = "delegation"
+    of: Literal["plan", "panel", "team", "parts"]
+    request: Request
+    tasks: tuple[Task, ...]
+    round: int = Field(default=1, ge=1)
+    """Counts the delegations of one visit: 2 is the first new plan after a failure."""
+    earlier: tuple[TaskResult, ...] = ()
+    """Results of the rounds before, which still hold."""
+    approve: str = ""
+    """Why a person must approve the tasks before they begin; empty: nobody must."""
+
+
+class Delivered(Frozen):
+    """What became of a delegation: goes back to the node that gave it."""
+
+    kind: Literal["delivered"] = "delivered"
+    delegation: Delegation
+    results: tuple[TaskResult, ...]
+    """One for each task, in their order."""
+
+
 class Escalation(Frozen):
     """A guard wants a person to look before this goes on.
 
@@ -261,6 +316,8 @@ Payload = Annotated[
     | Invocation
     | Returned
     | Handoff
+    | Delegation
+    | Delivered
     | Escalation
     | Refusal
     | Failure,
@@ -315,7 +372,7 @@ class Message(Frozen):
 
 
 def request_of(message: Message) -> Request:
-    """The person's request behind a message of type request, outcomes, proposal or handoff.
+    """The person's request behind a message; a Failure, say, has none.
 
     Raises TypeError for the types that carry none.
     """
@@ -323,7 +380,9 @@ def request_of(message: Message) -> Request:
     match payload:
         case Request():
             return payload
-        case Outcomes() | Proposal() | Handoff():
+        case Outcomes() | Proposal() | Handoff() | Delegation():
             return payload.request
+        case Delivered():
+            return payload.delegation.request
         case _:
             raise TypeError(f"a message of type {payload.kind!r} carries no request")

@@ -20,7 +20,7 @@ from pointsman.teams.tickets import (
     TicketStatus,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _LED_TO: Mapping[str, TicketStatus] = {
     "approve": "approved",
     "edit": "approved",
@@ -55,7 +55,11 @@ def _to_3(db: sqlite3.Connection) -> None:
     script(db, "to_3.sql")
 
 
-_STEPS = (_to_2, _to_3)
+def _to_4(db: sqlite3.Connection) -> None:
+    script(db, "to_4.sql")
+
+
+_STEPS = (_to_2, _to_3, _to_4)
 """From schema 1 on, in their order."""
 
 

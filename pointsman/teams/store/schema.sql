@@ -1,4 +1,4 @@
--- Schema 3. JSON columns hold pydantic models that carry their own schema_version.
+-- Schema 4. JSON columns hold pydantic models that carry their own schema_version.
 CREATE TABLE runs (
   run TEXT PRIMARY KEY,
   team TEXT NOT NULL,
