@@ -18,7 +18,7 @@ demo: $(READY) ## Run the example team over its messages, with the embedded mode
 	@$(BIN)/pointsman --project examples/support run --file examples/support/messages.jsonl --fresh
 
 test: $(READY) browser ## Run all tests
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-long: $(READY) browser ## Run the tests in full: every kill point, every example of the properties
 	@$(BIN)/python -m pytest

@@ -13,8 +13,8 @@ from pointsman.nodes.message import Answer as Answer
 from pointsman.nodes.message import Attachment as Attachment
 from pointsman.nodes.message import Message as Message
 from pointsman.nodes.node import Node as Node
-from pointsman.nodes.router import Router as Router
-from pointsman.nodes.router import Rule as Rule
+from pointsman.nodes.routing.router import Router as Router
+from pointsman.nodes.routing.rules import Rule as Rule
 from pointsman.nodes.run import Budget as Budget
 from pointsman.nodes.run import Run as Run
 from pointsman.nodes.specialist import Specialist as Specialist

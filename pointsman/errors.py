@@ -10,10 +10,15 @@ PointsmanError
 ├── BadInput                 what the caller gave cannot be used; nothing was changed
 │   ├── InvalidMessage       empty, too large, not text
 │   ├── NotFound             no such run, thread, ticket or team
-│   └── InvalidDecision      the decision does not fit the ticket
+│   ├── InvalidDecision      the decision does not fit the ticket
+│   └── InvalidEntry         a blackboard entry is not declared, does not fit or is too large
 ├── Conflict                 somebody else was first; nothing was changed
 │   ├── TicketClosed         decided, expired or superseded before
-│   └── RunBusy              another process is running it now
+│   ├── RunBusy              another process is running it now
+│   ├── VersionConflict      a blackboard entry changed since it was read; carries both sides
+│   ├── LeaseBusy            somebody else holds the lease
+│   ├── LeaseLost            the lease ended while its holder worked
+│   └── Fenced               a write without a valid token of its lease
 ├── Retryable                may work later as it stands
 │   ├── ModelOverloaded      429, 503 and their kin
 │   ├── ModelTimeout         no answer in time
@@ -41,7 +46,7 @@ PointsmanError
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 
 class PointsmanError(Exception):
@@ -103,6 +108,10 @@ class InvalidDecision(BadInput):
     """The decision does not fit the ticket, or its edited arguments do not validate."""
 
 
+class InvalidEntry(BadInput):
+    """The blackboard entry is not declared, does not fit its type, or is too large."""
+
+
 class Conflict(PointsmanError):
     """Somebody else was first; nothing was changed."""
 
@@ -113,6 +122,34 @@ class TicketClosed(Conflict):
 
 class RunBusy(Conflict):
     """Another process holds the run's lease."""
+
+
+class VersionConflict(Conflict):
+    """A blackboard entry changed since its writer read it, and no resolver settled it.
+
+    `expected` and `found` are versions, 0 for an absent entry; `conflict` is the
+    `teams.conflicts.WriteConflict` with what both sides wrote, and why.
+    """
+
+    def __init__(
+        self, message: str, *, expected: int, found: int, conflict: Any, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.expected = expected
+        self.found = found
+        self.conflict = conflict
+
+
+class LeaseBusy(Conflict):
+    """Somebody else holds the lease, and went on holding it for as long as was waited."""
+
+
+class LeaseLost(Conflict):
+    """The lease ended while its holder worked, or somebody else took it. The work was stopped."""
+
+
+class Fenced(Conflict):
+    """The write carries no valid token of its lease: its writer may act no more."""
 
 
 class Retryable(PointsmanError):

@@ -62,6 +62,8 @@ class CircuitBreaker:
     """Up to this share is added by chance, so that many processes do not probe at once."""
     probe: float = 180.0
     """A probe that takes longer is taken for failed. More than any call behind it may take."""
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for it, for the team's design page. Changes nothing else."""
 
     def __post_init__(self) -> None:
         times = (self.window, self.open_for, self.open_most, self.probe)

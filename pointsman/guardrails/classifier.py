@@ -70,6 +70,8 @@ class ClassifierGuard:
     """What the user reads in place of what was stopped; empty: a plain apology."""
     window: int = 1_600
     most: int = 64
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for it, for the team's design page. Changes nothing else."""
 
     def __post_init__(self) -> None:
         check_settings(self.name, self.action, self.places, self.when_down)

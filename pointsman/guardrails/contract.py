@@ -53,7 +53,10 @@ class ContractGuard:
         if schema is None or not isinstance(payload, Request):
             return ""
         try:
-            schema.model_validate_json(payload.text)
+            if payload.data is None:
+                schema.model_validate_json(payload.text)
+            else:
+                schema.model_validate(payload.data)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the message"

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -103,6 +103,8 @@ class JudgeGuard:
     window: int = 8_000
     most: int = 4
     prompts: Path | None = None
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for it, for the team's design page. Changes nothing else."""
 
     def __post_init__(self) -> None:
         check_settings(self.name, self.action, self.places, self.when_down)

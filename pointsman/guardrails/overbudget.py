@@ -8,7 +8,7 @@ each tier anew.
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pointsman.errors import BudgetExceeded, Misconfigured
@@ -33,6 +33,8 @@ class OverBudget:
     None: nobody is asked."""
     times: int = 3
     """How often in one run, for one budget."""
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for it, for the team's design page. Changes nothing else."""
 
     def __post_init__(self) -> None:
         share = self.extend

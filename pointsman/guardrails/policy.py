@@ -30,6 +30,8 @@ class Limit:
     argument: str
     at_most: float | None = None
     at_least: float | None = None
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for it, for the team's design page. Changes nothing else."""
 
     def __post_init__(self) -> None:
         _finite(self.argument, (self.at_most, self.at_least))
@@ -62,6 +64,8 @@ class Is:
 
     argument: str
     values: tuple[Scalar, ...]
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for it, for the team's design page. Changes nothing else."""
 
     def __post_init__(self) -> None:
         given = cast("object", self.values)
@@ -148,6 +152,8 @@ class PolicyRule:
     """Who decides, and until when. What is not given here is as the policy's `terms` say."""
     reason: str = ""
     """Shown to the reviewer, or to the specialist when the rule denies."""
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for the rule, for the team's design page. Reviewers see `reason` instead."""
 
     def __post_init__(self) -> None:
         for given in fields(self):
@@ -235,6 +241,8 @@ class ApprovalPolicy:
     read that leaves the machine pass: a person is asked. Empty: signals change nothing."""
     version: str = field(init=False)
     """First 12 hex digits of the SHA-256 over all of it: stands on every ticket."""
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for it, for the team's design page. Changes nothing else."""
 
     def __post_init__(self) -> None:
         names = [rule.name for rule in self.rules]
@@ -344,7 +352,7 @@ def _form(value: object) -> JsonValue:
         case float() if value.is_integer():
             return int(value)
         case _ if is_dataclass(value):
-            parts = {f.name: _form(getattr(value, f.name)) for f in fields(value)}
+            parts = {f.name: _form(getattr(value, f.name)) for f in fields(value) if f.compare}
             return {"is": type(value).__name__, "parts": parts}
         case _:
             return cast("JsonValue", value)

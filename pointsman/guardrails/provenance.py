@@ -79,7 +79,7 @@ class _Sources:
         self, request: Request, transcript: Sequence[Turn], tools: Mapping[str, AnyTool]
     ) -> None:
         self._person = [
-            Text(request.text),
+            *(Text(said) for said in ((request.text,) if request.said is None else request.said)),
             *(Text(t.content) for t in request.history if t.role == "user"),
         ]
         calls = {call.id: call for turn in transcript for call in turn.tool_calls}

@@ -45,6 +45,8 @@ class Quota:
     """Seconds after which a place of `concurrent` that was never given back is free again, so that
     a process that died holds none for ever. More than any visit or call may take: one that takes
     longer runs on without its place."""
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for it, for the team's design page. Changes nothing else."""
 
     def __post_init__(self) -> None:
         times = (self.most, self.per, self.lease, self.most if self.burst is None else self.burst)

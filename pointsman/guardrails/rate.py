@@ -130,6 +130,9 @@ class RateLimit:
     name: str = "rate"
     wait: float = 0.0
     """Seconds a message may wait for its turn."""
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for it, for the team's design page. Changes nothing else."""
+
     _guard: RateGuard = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

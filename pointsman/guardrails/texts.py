@@ -10,6 +10,8 @@ from pointsman.guardrails.check import Place
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.message import (
     Answer,
+    Delegation,
+    Delivered,
     Escalation,
     Failure,
     Handoff,
@@ -22,6 +24,8 @@ from pointsman.nodes.message import (
     Refusal,
     Request,
     Returned,
+    Task,
+    TaskResult,
     ToolCall,
     Turn,
 )
@@ -59,8 +63,20 @@ def rewritten(payload: Payload, visit: Visit) -> Payload:
             return _answer(payload, visit)
         case Handoff():
             request = _request(payload.request, visit)
-            reason = visit(payload.reason, "answer", "reason")
-            return payload.model_copy(update={"request": request, "reason": reason})
+            texts: dict[str, object] = {
+                "reason": visit(payload.reason, "answer", "reason"),
+                "summary": visit(payload.summary, "history", "summary", past=True),
+                "data": _data(payload.data, "data", visit),
+            }
+            return payload.model_copy(update={"request": request, **texts})
+        case Delegation():
+            return _delegation(payload, visit)
+        case Delivered():
+            given = _delegation(payload.delegation, visit)
+            results = tuple(
+                _result(r, f"results.{n}", visit) for n, r in enumerate(payload.results)
+            )
+            return payload.model_copy(update={"delegation": given, "results": results})
         case Proposal():
             for call in payload.calls:
                 _arguments(call, visit)
@@ -108,7 +124,45 @@ def _request(request: Request, visit: Visit) -> Request:
     history = tuple(_turn(turn, f"history.{n}", visit) for n, turn in enumerate(request.history))
     text = visit(request.text, "request", "request.text")
     handed = tuple(_quote(quote, f"handed.{n}", visit) for n, quote in enumerate(request.handed))
-    return request.model_copy(update={"history": history, "text": text, "handed": handed})
+    data = _data(request.data, "request.data", visit)
+    said = request.said and tuple(
+        visit(one, "request", f"said.{n}", past=True) for n, one in enumerate(request.said)
+    )
+    return request.model_copy(
+        update={"history": history, "text": text, "handed": handed, "data": data, "said": said}
+    )
+
+
+def _delegation(given: Delegation, visit: Visit) -> Delegation:
+    earlier = tuple(_result(r, f"earlier.{n}", visit) for n, r in enumerate(given.earlier))
+    return given.model_copy(
+        update={
+            "request": _request(given.request, visit),
+            "tasks": tuple(_task(t, f"tasks.{n}", visit) for n, t in enumerate(given.tasks)),
+            "earlier": earlier,
+            "approve": visit(given.approve, "answer", "approve"),
+        }
+    )
+
+
+def _task(task: Task, at: str, visit: Visit) -> Task:
+    text = visit(task.text, "answer", f"{at}.text")
+    data = each_string(task.data, lambda t, path: visit(t, "answer", path), f"{at}.data")
+    return task.model_copy(update={"text": text, "data": data})
+
+
+def _result(result: TaskResult, at: str, visit: Visit) -> TaskResult:
+    """What others answered: judged on its way out there, as a result here."""
+    text = visit(result.text, "result", f"{at}.text", past=True)
+    data = each_string(
+        result.data, lambda t, path: visit(t, "result", path, past=True), f"{at}.data"
+    )
+    return result.model_copy(update={"text": text, "data": data})
+
+
+def _data(data: JsonValue, at: str, visit: Visit) -> JsonValue:
+    """What a model wrote for another one: its sources were judged when they came in."""
+    return each_string(data, lambda text, path: visit(text, "history", path, past=True), at)
 
 
 def _turn(turn: Turn, at: str, visit: Visit) -> Turn:

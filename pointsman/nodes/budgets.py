@@ -59,6 +59,8 @@ class Allowance:
     unpriced: Literal["refuse", "count"] = "refuse"
     """Calls of a model whose price is not known, where `usd` is given: refused, or let through
     while money is left and counted by number."""
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for it, for the team's design page. Changes nothing else."""
 
     def __post_init__(self) -> None:
         bounds = (self.usd, self.tokens, self.calls, self.seconds)
@@ -94,8 +96,10 @@ class Allowance:
         )
 
     def key_of(self, run: Run) -> tuple[str, ...]:
-        """The run's values of `per`."""
-        return tuple(run.id if part == "run" else getattr(run, part) for part in self.per)
+        """The run's values of `per`; for `run` that at the top of its tree."""
+        return tuple(
+            (run.root or run.id) if part == "run" else getattr(run, part) for part in self.per
+        )
 
     def period(self, now: float) -> str:
         """The day, e.g. `2026-01-31`; empty where the window never ends. `now` is in seconds since

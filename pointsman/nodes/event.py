@@ -6,16 +6,44 @@ from pydantic import Field
 
 from pointsman.nodes.message import Frozen, Source, Status
 
+Bound = Literal["hops", "edge", "loop", "rounds", "seconds", "cost"]
+"""What bounds a run: routes and hand-offs, one edge of the table, the same work again, proposals,
+time worked, money and model calls."""
+
+
+Tier = Literal["rules", "sticky", "classifier", "model", "handoff", "person", "bound", "none"]
+"""Who decided on a route."""
+
+
+class Abstention(Frozen):
+    """A tier of the router that did not decide, and why."""
+
+    tier: Tier
+    reason: str
+
 
 class Routed(Frozen):
     """The router decided (or found no route: `to` is empty)."""
 
     kind: Literal["routed"] = "routed"
     to: str
-    tier: Literal["rules", "sticky", "model", "handoff", "person", "none"]
+    tier: Tier
     confidence: float | None = None
-    """Probability of `to` among the candidates, 0 to 1; None where the model gives none."""
+    """Probability of `to` among the candidates, 0 to 1; None where nothing gives one. Where no tier
+    decided: of the best candidate."""
     reason: str = ""
+    probabilities: tuple[tuple[str, float], ...] = ()
+    """Of the candidates, best first, at most 10; empty where nothing gives them."""
+    runner_up: str = ""
+    """The best candidate that it was not."""
+    abstained: tuple[Abstention, ...] = ()
+    """The tiers that were asked before and did not decide."""
+    usd: float | None = 0.0
+    """What asking a model for it cost; counted in its `model_called` already. None: unknown."""
+    calls: int = 0
+    """Model calls that it took."""
+    parts: tuple[str, ...] = ()
+    """Who gets a part of the message each, where it held several requests."""
 
 
 class Span(Frozen):
@@ -53,6 +81,8 @@ class ModelCalled(Frozen):
     """One call through the gateway that gave an answer."""
 
     kind: Literal["model_called"] = "model_called"
+    call: str = ""
+    """Its name in this run, the same when its step is run again. Older records have none."""
     purpose: str
     specialist: str = ""
     model: str
@@ -68,6 +98,8 @@ class ModelCalled(Frozen):
     """What the same answer cost when it was made, on a cache hit."""
     seconds: float = 0.0
     saved_seconds: float = 0.0
+    similarity: float | None = None
+    """On a cache hit that another text had been answered with: the cosine of the two."""
 
 
 class ModelFailed(Frozen):
@@ -81,11 +113,41 @@ class ModelFailed(Frozen):
     next: str = ""
 
 
+class Summarised(Frozen):
+    """The older part of a thread was summed up, so that later runs see it short."""
+
+    kind: Literal["summarised"] = "summarised"
+    messages: int
+    """How many went into it."""
+    upto: int
+    """The place in the thread's log up to which it goes."""
+
+
+class Hedged(Frozen):
+    """A model took longer than its tier waits, so another one was asked beside it."""
+
+    kind: Literal["hedged"] = "hedged"
+    tier: str
+    specialist: str = ""
+    models: tuple[str, str]
+    """The one that was waited for, and the one that was asked beside it."""
+    after: float
+    """Seconds that the first was waited for."""
+    model: str = ""
+    """Whose answer was taken; empty where there was none."""
+    lost: str = ""
+    """The model whose call was cut off and may have cost something."""
+    lost_usd: float | None = 0.0
+    """What that cost at most; None where the price is unknown."""
+
+
 class Cascaded(Frozen):
     """A cascade gave its answer: a cheap try's, which a check passed or in which two tries agreed,
     or the strong model's. Every call it took is a `model_called` of its own."""
 
     kind: Literal["cascaded"] = "cascaded"
+    call: str = ""
+    """As in `model_called`."""
     tier: str
     specialist: str = ""
     verdict: Literal["checked", "agreed", "escalated"]
@@ -144,6 +206,37 @@ class FellBack(Frozen):
     message: str
 
 
+class BoundHit(Frozen):
+    """A bound of the run was hit, and what follows: another specialist (`to`), a person, a partial
+    result or a failure."""
+
+    kind: Literal["bound_hit"] = "bound_hit"
+    bound: Bound
+    reason: str
+    then: Literal["fallback", "person", "partial", "fail"]
+    to: str = ""
+
+
+class Resolved(Frozen):
+    """A panel's answers were compared. What they say is not recorded."""
+
+    kind: Literal["resolved"] = "resolved"
+    specialist: str
+    """Whose panel it is."""
+    members: int
+    answered: int
+    distinct: int
+    """How many different answers there were: 2 or more is a disagreement."""
+    agreement: float
+    """Weight of the answer with the most, of the weight of all members; 0 to 1."""
+    resolver: str = ""
+    """Who settled it; empty: nobody could."""
+    winner: str = ""
+    """The member whose answer it is; empty: a resolver's own, a person's, or none."""
+    abstained: tuple[str, ...] = ()
+    """Resolvers that were asked before and could not tell."""
+
+
 class BreakerMoved(Frozen):
     """A call of this run opened a circuit breaker, probed it or closed it again."""
 
@@ -190,14 +283,18 @@ Event = Annotated[
     | Judged
     | ModelCalled
     | ModelFailed
+    | Hedged
     | Cascaded
+    | Summarised
     | ToolCalled
     | TicketOpened
     | TicketDecided
     | TicketReminded
     | FellBack
     | AnswerPiece
+    | BoundHit
     | BreakerMoved
+    | Resolved
     | RunEnded,
     Field(discriminator="kind"),
 ]

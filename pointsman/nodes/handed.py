@@ -4,6 +4,7 @@ The next specialist sees it as the result of a tool, the place that models trust
 provenance of what it proposes is read from the quotes: nothing becomes the person's on the way.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from math import isfinite
@@ -28,12 +29,14 @@ def handed(
     request: Request,
     transcript: Sequence[Turn],
     tools: Mapping[str, AnyTool],
+    summary: str = "",
 ) -> tuple[Quote, ...]:
-    """The quotes that go on: those that came, then what `specialist` read and why it hands on.
+    """The quotes that go on: those that came, then what `specialist` read, its summary of what was
+    said, and why it hands on.
 
-    Where nothing was read there are none: the reason stands in the hand-off itself. At most
-    MOST_QUOTES of MOST_CHARACTERS together. One that did not fit stays as a quote that is
-    cut, since a value that came from there must not look as if it came from nowhere.
+    Where nothing was read and nothing summed up there are none: the reason stands in the hand-off
+    itself. At most MOST_QUOTES of MOST_CHARACTERS together. One that did not fit stays as a quote
+    that is cut, since a value that came from there must not look as if it came from nowhere.
     """
     asked = {call.id: call for turn in transcript for call in turn.tool_calls}
     quotes = list(request.handed)
@@ -50,15 +53,17 @@ def handed(
                 asked=_given(asked.get(turn.tool_call_id or "")),
             )
         )
+    if summary.strip():
+        quotes.append(Quote(origin="model", source=specialist, text=summary))
     if reason.strip() and quotes:
         quotes.append(Quote(origin="model", source=specialist, text=reason))
     return bounded(quotes)
 
 
-def bounded(quotes: Sequence[Quote]) -> tuple[Quote, ...]:
+def bounded(quotes: Sequence[Quote], *, characters: int = MOST_CHARACTERS) -> tuple[Quote, ...]:
     """The newest that fit, in their order; of what does not fit, that there was something."""
     kept: list[Quote] = []
-    left = MOST_CHARACTERS
+    left = min(characters, MOST_CHARACTERS)
     for n, quote in enumerate(reversed(quotes)):
         if n >= MOST_QUOTES - 1 and n < len(quotes) - 1:
             kept.append(_rest(quotes[: len(quotes) - n]))
@@ -90,19 +95,38 @@ def _cut(quote: Quote, room: int) -> Quote:
 def shown(request: Request, *, tools: bool) -> tuple[Turn, ...]:
     """The quotes as a call and its result. None for a specialist without tools: some models refuse
     such turns there."""
-    if not request.handed or not tools:
+    if not _any(request) or not tools:
         return ()
     call = ToolCall(id=_ID, name=HANDED)
-    text = "\n\n".join(_worded(quote) for quote in request.handed)
     return (
         Turn(role="assistant", tool_calls=(call,)),
-        Turn(role="tool", content=text, tool_call_id=_ID, name=HANDED),
+        Turn(role="tool", content=_all_worded(request), tool_call_id=_ID, name=HANDED),
     )
+
+
+def inline(request: Request) -> str:
+    """The same as a part of the question, for a specialist without tools. It can do nothing that
+    a text could talk it into, but say something wrong."""
+    if not _any(request):
+        return ""
+    return f"\n\n[Handed on by others, not written by the person]\n{_all_worded(request)}"
 
 
 def is_handed(turn: Turn, request: Request) -> bool:
     """Whether this turn shows the quotes. By its id, which no call of a model can have then."""
-    return bool(request.handed) and turn.name == HANDED and turn.tool_call_id == _ID
+    return _any(request) and turn.name == HANDED and turn.tool_call_id == _ID
+
+
+def _any(request: Request) -> bool:
+    return bool(request.handed) or request.data is not None
+
+
+def _all_worded(request: Request) -> str:
+    quotes = [_worded(quote) for quote in request.handed]
+    if request.data is not None:
+        data = json.dumps(request.data, ensure_ascii=False)
+        quotes.append(f"What to work on, as whoever handed it on put it: {data}")
+    return "\n\n".join(quotes)
 
 
 def _worded(quote: Quote) -> str:

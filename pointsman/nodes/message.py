@@ -67,6 +67,11 @@ class Request(Frozen):
     handed: tuple["Quote", ...] = ()
     """What the specialists that handed it on had said and read, with its origin. Never the
     person's words."""
+    data: JsonValue = None
+    """The receiver's input as JSON, where its contract has an input schema and whoever handed it on
+    gave one. Never the person's words."""
+    said: tuple[str, ...] | None = None
+    """What the person wrote, where `text` is a task in a model's words; None: `text` is it."""
 
 
 class Quote(Frozen):
@@ -94,6 +99,8 @@ class Answer(Frozen):
     """The contract's output as JSON, where the contract has an output schema."""
     by: Source = "model"
     evidence: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Parts of what was asked that it does not answer; then it is partial, and its text says so."""
 
 
 class Change(Frozen):
@@ -217,6 +224,10 @@ class Handoff(Frozen):
     to: str
     reason: str
     request: Request
+    data: JsonValue = None
+    """What the receiver is to work on, as JSON of its input schema."""
+    summary: str = ""
+    """What was said so far, in the words of whoever hands on."""
 
 
 class Task(Frozen):
@@ -260,7 +271,8 @@ class Delegation(Frozen):
     round: int = Field(default=1, ge=1)
     """Counts the delegations of one visit: 2 is the first new plan after a failure."""
     earlier: tuple[TaskResult, ...] = ()
-    """Results of the rounds before, which still hold."""
+    """What came of the tasks of the rounds before, those aside that are given again under the same
+    id. Tasks may need what is done."""
     approve: str = ""
     """Why a person must approve the tasks before they begin; empty: nobody must."""
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -32,9 +32,20 @@ class Gateway(Protocol):
 
 
 class Spend:
-    """What a run has used so far, shared by all its steps. Calls that gave an answer by a model."""
+    """What a run has used so far, shared by all its steps. Calls that gave an answer by a model.
 
-    def __init__(self, *, usd: float = 0.0, calls: int = 0, unpriced: int = 0) -> None:
+    `above` is the spending of the run that gave it its work, with that run's budget: whatever is
+    spent here is spent there too.
+    """
+
+    def __init__(
+        self,
+        *,
+        usd: float = 0.0,
+        calls: int = 0,
+        unpriced: int = 0,
+        above: "tuple[Budget, Spend] | None" = None,
+    ) -> None:
         self.usd = usd
         self.calls = calls
         self.unpriced = unpriced
@@ -44,6 +55,13 @@ class Spend:
         self.held_usd = 0.0
         """Set aside for calls under way, at their worst case."""
         self.held_calls = 0
+        self.above = above
+
+    def all(self) -> "Iterator[Spend]":
+        """This one, and all those in which it counts."""
+        yield self
+        if self.above is not None:
+            yield from self.above[1].all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +70,12 @@ class Budget:
 
     usd: float | None = None
     calls: int | None = 200
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for it, for the team's design page. Changes nothing else."""
+
+
+def _recorded(_call: str) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -65,6 +89,8 @@ class Run:
     gateway: Gateway
     emit: Callable[[Event], None]
     """Record an event. Never blocks, never raises."""
+    attempt: int = 1
+    """2 when it was driven again after it had failed, and so on."""
     step: str = ""
     """Which step of the run this is, e.g. `2:billing`. The same when the step is re-run."""
     specialist: str = ""
@@ -87,6 +113,10 @@ class Run:
     """What was redacted in this run."""
     occurrences: Counter[str] = field(default_factory=Counter[str])
     """How often each request digest was asked in this step; part of the journal's key."""
+    recorded: Callable[[str], bool] = _recorded
+    """Whether the run's record holds the model call of that name (`ModelCalled.call`)."""
+    root: str = ""
+    """The run at the top of its tree, where another one gave it its work."""
 
     def at(self, step: str, *, specialist: str = "") -> "Run":
         """The same run at another step, with fresh occurrence counters."""

@@ -5,7 +5,7 @@ Reads run inside the loop, where the policy lets them; writes are proposed and n
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, TypeVar, cast
 
@@ -14,8 +14,11 @@ from pydantic import BaseModel, ValidationError
 from pointsman.errors import BadOutput, Misconfigured
 from pointsman.nodes.contract import Condition, Contract
 from pointsman.nodes.digest import JsonObject, digest
-from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, ToolSpec
-from pointsman.nodes.handed import handed, is_handed, shown
+from pointsman.nodes.gateway.embedding import Similar
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
+from pointsman.nodes.handed import handed, inline, is_handed, shown
+from pointsman.nodes.handoff import HANDOFF as HANDOFF  # noqa: PLC0414 (named here before)
+from pointsman.nodes.handoff import Transfer
 from pointsman.nodes.message import (
     Answer,
     Escalation,
@@ -30,6 +33,7 @@ from pointsman.nodes.message import (
 )
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
+from pointsman.nodes.sees import Sees
 from pointsman.nodes.tool import AnyTool
 from pointsman.nodes.toolnode import ToolNode, read
 from pointsman.nodes.transcript import (
@@ -40,10 +44,9 @@ from pointsman.nodes.transcript import (
     told_apart,
     tool_turn,
 )
+from pointsman.nodes.work import Work
 from pointsman.prompts.library import Prompt
 
-HANDOFF = "transfer_to_"
-"""Prefix of the tool by which a model hands off; the rest is the specialist's name."""
 Free = Callable[[AnyTool, JsonObject, Request, tuple[Turn, ...], Run], bool]
 """Whether a call with these frozen arguments may run at once, unasked."""
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -69,6 +72,9 @@ class Specialist:
     """Schema of its answer; None for text."""
     fallback: Node | None = None
     """Rule-based stand-in for bad output, time-outs and overloaded models."""
+    does: Work | None = None
+    """What it does in place of asking its model: a plan, a panel or a team. Its own prompt and
+    tools then serve for nothing."""
     guards: tuple[object, ...] = ()
     """Further guards (`guardrails.guard.Guard`), innermost."""
     leak: Literal["block", "redact", "shadow", "off"] = "shadow"
@@ -77,6 +83,11 @@ class Specialist:
     quotable: tuple[str, ...] = ()
     """Parts of the prompt that it may tell, such as a greeting or a policy."""
     hands_off_to: tuple[str, ...] = ()
+    sees: Sees = field(default_factory=Sees)
+    """What it sees of a conversation that another specialist hands on to it."""
+    owns: tuple[str, ...] = ()
+    """Names or globs of the resources that only its tools may change (`Tool.writes`), e.g.
+    `orders/*`. The check refuses two owners of one."""
     limits: Mapping[str, tuple[Condition, ...]] = field(
         default_factory=dict[str, tuple[Condition, ...]]
     )
@@ -86,6 +97,9 @@ class Specialist:
     outside is refused: a person approves an action of this role, and cannot make the role a greater
     one. Whoever needs more changes the role, in code."""
     tier: str = "fast"
+    cache: bool | Similar = True
+    """Whether its model's answers are cached, and whether the answer to a similar request may
+    serve. The latter only where none of its tools writes."""
     timeout: float = 60.0
     """Seconds one visit may take."""
     max_steps: int = 6
@@ -96,6 +110,11 @@ class Specialist:
 
     def __post_init__(self) -> None:
         tools = {tool.name: tool for tool in self.tools}
+        if isinstance(self.cache, Similar) and any(t.effect == "write" for t in self.tools):
+            raise Misconfigured(
+                f"Specialist {self.name!r} can write and would take answers of similar requests.",
+                hint="Give it cache=True, which serves the same request only.",
+            )
         for name, conditions in self.limits.items():
             fault = _limit_fault(name, tools.get(name), conditions)
             if fault:
@@ -140,9 +159,10 @@ class ToolLoop:
     proposes what it may not just run, or hands off.
 
     `free` says which reads may just run; every write is proposed. `nodes` are the tools as they may
-    be called, inside their guards; without them each is called as it is. Raises BadOutput when
-    `max_steps` model calls bring no answer, or the answer does not fit the output schema after one
-    repair try; and what the gateway raises.
+    be called, inside their guards; without them each is called as it is. `transfers` are the tools
+    that hand on, with the input of who gets it; without them a hand-off gives no data. Raises
+    BadOutput when `max_steps` model calls bring no answer, or the answer does not fit the output
+    schema after one repair try; and what the gateway raises.
     """
 
     def __init__(
@@ -154,6 +174,7 @@ class ToolLoop:
         repair: Prompt,
         free: Free = stays_here,
         nodes: Mapping[str, Node] | None = None,
+        transfers: Sequence[Transfer] | None = None,
     ) -> None:
         self._spec = specialist
         self._contract = specialist.contract
@@ -161,7 +182,8 @@ class ToolLoop:
         self._free = free
         self._repair = repair
         self._tools = {tool.name: tool for tool in specialist.tools}
-        self._handoffs = frozenset(HANDOFF + name for name in specialist.hands_off_to)
+        given_on = transfers or [Transfer(name) for name in specialist.hands_off_to]
+        self._transfers = {one.name: one for one in given_on}
         given = {"name": specialist.name, "handles": specialist.handles, "team": team}
         given |= specialist.variables
         wanted = {name: given[name] for name in prompt.variables if name in given}
@@ -170,7 +192,7 @@ class ToolLoop:
         self._version = f"{prompt.name}@{prompt.version}"
         self._specs = (
             *(tool.spec for tool in specialist.tools),
-            *(_handoff_spec(name) for name in specialist.hands_off_to),
+            *(transfer.spec for transfer in self._transfers.values()),
         )
 
     @property
@@ -182,7 +204,8 @@ class ToolLoop:
         payload = message.payload
         match payload:
             case Request():
-                first = Turn(role="user", content=asked(payload))
+                told = asked(payload) if self._specs else asked(payload) + inline(payload)
+                first = Turn(role="user", content=told)
                 request, transcript = payload, (first, *shown(payload, tools=bool(self._specs)))
             case Outcomes():
                 request, transcript = payload.request, payload.transcript + outcome_turns(payload)
@@ -211,7 +234,7 @@ class ToolLoop:
                 call for call, one in zip(calls, done, strict=True) if not isinstance(one, Turn)
             )
             for call in open_calls:
-                if call.name in self._handoffs:
+                if call.name in self._transfers:
                     return self._handed_on(call, request, transcript)
             if open_calls:
                 return Proposal(request=request, calls=open_calls, transcript=transcript, held=held)
@@ -240,6 +263,8 @@ class ToolLoop:
                 purpose="act",
                 prompt_version=self._version,
                 tier=self._spec.tier,
+                cacheable=self._spec.cache is not False,
+                similar=self._spec.cache if isinstance(self._spec.cache, Similar) else None,
             ),
             run,
             run.read if self._spec.output is None else None,
@@ -250,8 +275,8 @@ class ToolLoop:
     ) -> Turn | Escalation | None:
         """The tool turn for a call that can be settled now; None for a proposal or a hand-off; what
         a guard of the tool says that asks for a person."""
-        if call.name in self._handoffs:
-            return None
+        if call.name in self._transfers:
+            return _misfit(self._transfers[call.name], call)
         tool = self._tools.get(call.name)
         if tool is None:
             return tool_turn(call, f"error: there is no tool named {call.name!r}")
@@ -285,10 +310,16 @@ class ToolLoop:
         return tuple(done)
 
     def _handed_on(self, call: ToolCall, request: Request, transcript: tuple[Turn, ...]) -> Handoff:
-        reason = str(call.args.get("reason", ""))
-        quotes = handed(self._spec.name, reason, request, transcript, self._tools)
+        transfer = self._transfers[call.name]
+        given = transfer.read(call)
+        quotes = handed(
+            self._spec.name, given.reason, request, transcript, self._tools, given.summary
+        )
         onward = request.model_copy(update={"handed": quotes})
-        return Handoff(to=call.name.removeprefix(HANDOFF), reason=reason, request=onward)
+        return Handoff(
+            to=transfer.to, reason=given.reason, request=onward, data=given.data,
+            summary=given.summary,
+        )  # fmt: skip
 
     async def _structured(
         self, output: type[BaseModel], request: Request, transcript: tuple[Turn, ...], run: Run
@@ -339,13 +370,10 @@ class ToolLoop:
 _REPEATED = "error: the same call stands in this answer already; it is proposed once"
 
 
-def _handoff_spec(name: str) -> ToolSpec:
-    return ToolSpec(
-        HANDOFF + name,
-        f"Hand this request to {name}.",
-        {
-            "type": "object",
-            "properties": {"reason": {"type": "string"}},
-            "required": ["reason"],
-        },
-    )
+def _misfit(transfer: Transfer, call: ToolCall) -> Turn | None:
+    """What the model is told of a hand-off whose data does not fit; None where it does."""
+    try:
+        transfer.read(call)
+    except BadOutput as error:
+        return tool_turn(call, f"error: {error}")
+    return None

@@ -91,6 +91,9 @@ class Tool(Generic[P, R_co]):
     first: rate limits, a breaker, checks of its own."""
     reveals: tuple[str, ...] = ()
     """Which kinds of redacted values a call gets in place of their placeholders, e.g. `EMAIL`."""
+    writes: tuple[str, ...] = ()
+    """Names of the resources a write changes, e.g. `orders` or `orders/invoices`, for the static
+    check: see `Specialist.owns`. Empty: it is not said."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         return self.fn(*args, **kwargs)
@@ -258,6 +261,7 @@ def tool(
     compensate: Compensate | None = None,
     guards: Sequence[object] = (),
     reveals: Sequence[str] = (),
+    writes: Sequence[str] = (),
 ) -> Callable[[Callable[P, R_co]], Tool[P, R_co]]: ...
 def tool(
     fn: Callable[P, R_co] | None = None,
@@ -277,6 +281,7 @@ def tool(
     compensate: Compensate | None = None,
     guards: Sequence[object] = (),
     reveals: Sequence[str] = (),
+    writes: Sequence[str] = (),
 ) -> Tool[P, R_co] | Callable[[Callable[P, R_co]], Tool[P, R_co]]:
     """Make a function a tool. It takes one pydantic model, or annotated parameters.
 
@@ -310,6 +315,7 @@ def tool(
             compensate=compensate,
             guards=tuple(guards),
             reveals=tuple(reveals),
+            writes=tuple(writes),
         )
 
     return make if fn is None else make(fn)

@@ -1,18 +1,18 @@
 """Accounts: what a team's runs cost and saved, by run, specialist, model, tenant and day."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Literal
 
-from pointsman.nodes.event import FellBack, ModelCalled, ModelFailed, Recorded, RunStarted
+from pointsman.nodes.event import FellBack, Hedged, ModelCalled, ModelFailed, Recorded, RunStarted
 from pointsman.teams.store.protocol import BEGINNING, Store, Wanted
 
 Dimension = Literal["run", "specialist", "model", "tenant", "day"]
 DIMENSIONS: tuple[Dimension, ...] = ("run", "specialist", "model", "tenant", "day")
-COUNTED = ("run_started", "model_called", "model_failed", "fell_back")
+COUNTED = ("run_started", "model_called", "model_failed", "hedged", "fell_back")
 """Kinds of events that stand in the accounts."""
 
 PAGE = 2000
@@ -30,9 +30,10 @@ class Account:
     runs: int = 0
     """Runs with an event in it, each once. A run may stand in several groups."""
     calls: int = 0
-    """Calls that a model answered: neither cache nor journal."""
+    """Calls that a model answered, from neither cache nor journal, and those that were cut off
+    because another model had answered first."""
     unknown_calls: int = 0
-    """Those of `calls` whose price is unknown: they are not in `usd`."""
+    """Those of `calls` of which nobody knows what they cost: they are not in `usd`."""
     usd: Decimal = Decimal(0)
     input_tokens: int = 0
     cached_tokens: int = 0
@@ -66,7 +67,7 @@ class Account:
         """What the cache saved; None where no hit's price is known."""
         return None if self.cache_hits and self.cache_hits == self.saved_unknown else self.saved_usd
 
-    def add(self, event: ModelCalled | ModelFailed | FellBack) -> None:
+    def add(self, event: ModelCalled | ModelFailed | Hedged | FellBack) -> None:
         """Count one event."""
         match event:
             case ModelCalled(source="model"):
@@ -75,6 +76,9 @@ class Account:
                 self.replayed += 1
             case ModelCalled():
                 self._saved(event)
+            case Hedged():
+                self.calls += 1
+                self.unknown_calls += 1
             case ModelFailed():
                 self.failed_calls += 1
                 self.fallbacks += event.next not in ("", event.model)
@@ -139,7 +143,9 @@ class Accounts:
     def add(self, tenant: str, recorded: Recorded) -> None:
         """Count an event of a tenant's run. Events that cost nothing are left out."""
         event = recorded.event
-        if not isinstance(event, RunStarted | ModelCalled | ModelFailed | FellBack):
+        if not isinstance(event, RunStarted | ModelCalled | ModelFailed | Hedged | FellBack):
+            return
+        if isinstance(event, Hedged) and not event.lost:
             return
         if recorded.run != self._run or not self.total.runs:
             self._run = recorded.run
@@ -149,8 +155,7 @@ class Accounts:
             if not self._begun:
                 self._account(self._key(tenant, recorded, "", ""))
             return
-        model = "" if isinstance(event, FellBack) else event.model
-        self._account(self._key(tenant, recorded, event.specialist, model)).add(event)
+        self._account(self._key(tenant, recorded, event.specialist, _model(event))).add(event)
         self.total.add(event)
 
     def groups(self) -> list[Group]:
@@ -170,6 +175,16 @@ class Accounts:
 
     def _key(self, tenant: str, recorded: Recorded, specialist: str, model: str) -> tuple[str, ...]:
         return tuple([_of(dimension, tenant, recorded, specialist, model) for dimension in self.by])
+
+
+def _model(event: ModelCalled | ModelFailed | Hedged | FellBack) -> str:
+    match event:
+        case Hedged():
+            return event.lost
+        case FellBack():
+            return ""
+        case _:
+            return event.model
 
 
 def _of(dimension: Dimension, tenant: str, recorded: Recorded, specialist: str, model: str) -> str:
@@ -206,13 +221,35 @@ def _day(number: int) -> str:
 
 
 async def account(
-    store: Store, team: str, *, by: Sequence[Dimension] = (), wanted: Wanted | None = None
+    store: Store,
+    team: str,
+    *,
+    by: Sequence[Dimension] = (),
+    wanted: Wanted | None = None,
+    inside: Iterable[str] = (),
 ) -> Accounts:
-    """Add up the record of a team's runs, page by page. Raises StoreError."""
-    made = Accounts(by)
-    async for tenant, recorded in _events(store, team, wanted or Wanted()):
+    """Add up the record of a team's runs, page by page. Raises StoreError.
+
+    `inside` are the names of teams inside it: what their runs did for runs of this one counts too.
+    Each call counts once, in the run that made it.
+    """
+    made, wanted = Accounts(by), wanted or Wanted()
+    async for tenant, recorded in _events(store, team, wanted):
         made.add(tenant, recorded)
+    ours: dict[str, bool] = {}
+    for name in set(inside) - {team}:
+        async for tenant, recorded in _events(store, name, wanted):
+            if recorded.run not in ours:
+                ours[recorded.run] = await _works_for(store, team, recorded.run)
+            if ours[recorded.run]:
+                made.add(tenant, recorded)
     return made
+
+
+async def _works_for(store: Store, team: str, run: str) -> bool:
+    row = await store.find_run(run)
+    top = await store.find_run(row.root) if row is not None and row.root else None
+    return top is not None and top.team == team
 
 
 async def _events(store: Store, team: str, wanted: Wanted) -> AsyncGenerator[tuple[str, Recorded]]:

@@ -1,14 +1,15 @@
 """The budgets that a team's runs share: each call asks all that count it, in one step."""
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 from pointsman.errors import BudgetExceeded, Misconfigured
-from pointsman.nodes.budgets import Allowance, Cost, extensions
+from pointsman.nodes.budgets import Allowance, Budgets, Cost, Hold, extensions
 from pointsman.nodes.message import new_id
 from pointsman.nodes.run import Run
 from pointsman.teams.store.budgetrows import (
@@ -135,6 +136,43 @@ class SharedHold:
         keys, self._keys = self._keys, ()
         if keys:
             await self._books.release(self.id)
+
+
+@dataclass(frozen=True)
+class NestedBudgets:
+    """Implements `nodes.budgets.Budgets` for a team inside another: each call counts in what the
+    outer team's runs share, as a call of that team, and in what its own do."""
+
+    outer: Budgets
+    team: str
+    """The outer team."""
+    own: Budgets | None
+
+    async def reserve(self, run: Run, model: str, worst: Cost) -> Hold:
+        """See `Budgets.reserve`."""
+        first = await self.outer.reserve(replace(run, team=self.team), model, worst)
+        if self.own is None:
+            return first
+        try:
+            return _Holds((first, await self.own.reserve(run, model, worst)))
+        except BaseException:
+            await first.release()
+            raise
+
+
+@dataclass(frozen=True)
+class _Holds:
+    holds: tuple[Hold, ...]
+
+    @property
+    def seconds(self) -> float:
+        return min(hold.seconds for hold in self.holds)
+
+    async def settle(self, used: Cost) -> None:
+        await asyncio.gather(*(hold.settle(used) for hold in self.holds))
+
+    async def release(self) -> None:
+        await asyncio.gather(*(hold.release() for hold in self.holds))
 
 
 def _bounds(allowance: Allowance) -> Amount:

@@ -2,15 +2,43 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from pointsman.teams.fence import check_fence
 from pointsman.teams.store.faults import store_error, unusable
+
+
+class FencedSaver(AsyncSqliteSaver):
+    """LangGraph's saver, behind the fence of the thread's lease."""
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        await check_fence()
+        return await super().aput(config, checkpoint, metadata, new_versions)
+
+    async def aput_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        await check_fence()
+        await super().aput_writes(config, writes, task_id, task_path)
 
 
 @asynccontextmanager
@@ -27,9 +55,7 @@ async def open_saver(path: Path) -> AsyncGenerator[AsyncSqliteSaver]:
     try:
         async with aiosqlite.connect(path) as connection:
             await connection.execute("PRAGMA busy_timeout = 10000")
-            saver = AsyncSqliteSaver(
-                connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None)
-            )
+            saver = FencedSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
             await saver.setup()
             await connection.execute("PRAGMA synchronous = FULL")
             await asyncio.to_thread(path.chmod, 0o600)

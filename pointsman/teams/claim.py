@@ -2,14 +2,29 @@
 
 from datetime import datetime
 from functools import partial
+from typing import Literal, cast
+
+from pydantic import ValidationError
 
 from pointsman.errors import BadOutput, InvalidDecision, NotFound, TicketClosed
 from pointsman.guardrails.policy import Action
 from pointsman.nodes.digest import JsonObject
+from pointsman.nodes.message import Delegation, Request
 from pointsman.teams.approvals.lifecycle import decision_move, is_due, run_move, time_move
+from pointsman.teams.family import members
+from pointsman.teams.propose import targets
 from pointsman.teams.spec import TeamSpec
+from pointsman.teams.state import as_json
 from pointsman.teams.store.protocol import Store
-from pointsman.teams.tickets import Approve, Decision, Edit, Ticket, action_digest
+from pointsman.teams.tickets import (
+    Approve,
+    Decision,
+    Edit,
+    Ticket,
+    TicketStatus,
+    action_digest,
+    tasks_of,
+)
 
 
 async def claim(
@@ -21,9 +36,10 @@ async def claim(
     superseded; says by whom) and InvalidDecision (not one of its reviewers, or an edit that does
     not fit the tool). Then the decision changed nothing.
     """
-    await refresh(spec, store, ticket, at, decision)
+    there, _ = await refresh(spec, store, ticket, at, decision)
+    own = members(spec)[there.team]
     return await store.amend(
-        ticket, decision_move(decision, at, spec.reviewers, partial(_edited, spec))
+        ticket, decision_move(decision, at, own.reviewers, partial(_edited, own))
     )
 
 
@@ -37,7 +53,7 @@ async def refresh(
     if is_due(there, at):
         move = time_move(there, at)
     elif there.open and isinstance(decision, Approve):
-        why = misfit(spec, there)
+        why = misfit(members(spec)[there.team], there)
         move = run_move("supersede", "superseded", at, outcome=why) if why else None
     if move is None:
         return there, False
@@ -48,10 +64,24 @@ async def refresh(
     return after, not after.open
 
 
+async def team_tickets(
+    spec: TeamSpec, store: Store, *, status: TicketStatus | None, run: str = "", limit: int = 500
+) -> tuple[Ticket, ...]:
+    """The team's tickets, oldest first: of its own runs, and of those that teams inside it do for
+    them. `run` too stands for all that works for it."""
+    own = await store.tickets(spec.name, status=status, run=run, limit=limit)
+    rows = await store.offspring(run) if run else ()
+    found = [own, *[await store.tickets(r.team, status=status, run=r.run) for r in rows]]
+    for name in () if run else members(spec).keys() - {spec.name}:
+        theirs = await store.tickets(name, status=status, limit=limit)
+        found.append(tuple([t for t in theirs if await belongs(spec, store, t)]))
+    return tuple(sorted((t for some in found for t in some), key=lambda t: t.created)[:limit])
+
+
 async def known_ticket(spec: TeamSpec, store: Store, ticket: str) -> Ticket:
     """A ticket of the team. Raises NotFound."""
     there = await store.find_ticket(ticket)
-    if there is None or there.team != spec.name:
+    if there is None or not await belongs(spec, store, there):
         whose = f" It belongs to team {there.team!r}." if there else ""
         raise NotFound(
             f"Team {spec.name!r} has no ticket {ticket!r}.{whose}",
@@ -60,8 +90,22 @@ async def known_ticket(spec: TeamSpec, store: Store, ticket: str) -> Ticket:
     return there
 
 
+async def belongs(spec: TeamSpec, store: Store, ticket: Ticket) -> bool:
+    """Whether the ticket is the team's: of a run of its own, or of one that a team inside it does
+    for such a run."""
+    if ticket.team == spec.name:
+        return True
+    if ticket.team not in members(spec):
+        return False
+    row = await store.find_run(ticket.run)
+    top = await store.find_run(row.top) if row is not None else None
+    return top is not None and top.team == spec.name
+
+
 def misfit(spec: TeamSpec, ticket: Ticket) -> str:
     """Why the team, as it is now, cannot do what the ticket shows; empty when it can."""
+    if ticket.kind in ("route", "plan"):
+        return _guided_misfit(spec, ticket)
     if ticket.kind not in ("action", "ambiguous", "compensate"):
         return ""
     tool = spec.tool(ticket.specialist, ticket.tool)
@@ -80,6 +124,34 @@ def misfit(spec: TeamSpec, ticket: Ticket) -> str:
         return f"Tool {tool.name!r} has no compensate any more."
     if ticket.kind == "action" and ticket.policy_version != spec.policy.version:
         return _policy_misfit(spec, ticket, args)
+    return ""
+
+
+def _guided_misfit(spec: TeamSpec, ticket: Ticket) -> str:
+    """The same for a ticket that says where a run goes on, or who does which tasks."""
+    if action_digest(ticket.tool, ticket.runs) != (ticket.approved_digest or ticket.shows):
+        return "What it holds is not what was approved."
+    if ticket.kind == "plan":
+        return _plan_fault(spec, ticket, ticket.runs)
+    to = ticket.runs.get("to")
+    if to and not any(s.name == to for s in spec.specialists):
+        return f"The team has no specialist {to!r} any more."
+    return ""
+
+
+def _plan_fault(spec: TeamSpec, ticket: Ticket, args: JsonObject) -> str:
+    # Here, since what checks tasks also carries them out, and that claims.
+    from pointsman.teams.delegating import check
+
+    try:
+        tasks = tasks_of(args)
+        of = cast("Literal['plan', 'panel', 'team', 'parts']", ticket.policy_rule.partition(":")[0])
+        check(spec, ticket.specialist, Delegation(of=of, request=Request(text=""), tasks=tasks))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}."
+    except (BadOutput, KeyError) as error:
+        return str(error)
     return ""
 
 
@@ -110,6 +182,8 @@ def _policy_misfit(spec: TeamSpec, ticket: Ticket, args: JsonObject) -> str:
 def _edited(spec: TeamSpec, ticket: Ticket, edit: Edit) -> JsonObject:
     args = {**ticket.runs, **edit.args}
     unknown = sorted(edit.args.keys() - ticket.args.keys())
+    if ticket.kind in ("route", "plan"):
+        return _guided(spec, ticket, args, unknown)
     if ticket.kind != "action":
         text = args.get("text")
         if unknown or not isinstance(text, str) or not text.strip():
@@ -143,3 +217,19 @@ def _edited(spec: TeamSpec, ticket: Ticket, edit: Edit) -> JsonObject:
             hint="Nothing was changed; the ticket still waits. A role's limits bind reviewers too.",
         )
     return frozen
+
+
+def _guided(spec: TeamSpec, ticket: Ticket, args: JsonObject, unknown: list[str]) -> JsonObject:
+    """The edited target or tasks. Raises InvalidDecision where the run could not go on so."""
+    (name,) = ticket.args
+    fault = f"it takes {name!r} and nothing else." if unknown else ""
+    if not fault and ticket.kind == "plan":
+        fault = _plan_fault(spec, ticket, args)
+    elif not fault and args["to"] not in (may := {*targets(spec), str(ticket.args["to"])} - {""}):
+        fault = f"it can go to {', '.join(sorted(may))}."
+    if fault:
+        raise InvalidDecision(
+            f"The edit of ticket {ticket.id} does not fit: {fault}",
+            hint="Nothing was changed; the ticket still waits.",
+        )
+    return args if ticket.kind == "route" else {"tasks": [as_json(t) for t in tasks_of(args)]}

@@ -7,6 +7,7 @@ from pointsman.errors import TicketClosed
 from pointsman.nodes.event import RunEnded, TicketOpened
 from pointsman.nodes.message import Status
 from pointsman.teams.approvals.lifecycle import run_move
+from pointsman.teams.children import with_children
 from pointsman.teams.effects import Ledger
 from pointsman.teams.followup import compensation
 from pointsman.teams.services import Services
@@ -33,12 +34,18 @@ async def close_tickets(services: Services, row: RunRow, status: Status) -> None
 
 
 async def cancel(services: Services, row: RunRow, who: str) -> None:
-    """Note that the run is to be cancelled; end it now if it waits for people.
+    """Note that the run, with all that it gave to others, is to be cancelled; what waits for people
+    ends now.
 
-    Whoever moves the waiting run first wins: this, or a decision that takes it on.
+    Whoever moves a waiting run first wins: this, or a decision that takes it on.
     """
+    await services.store.ask_cancel(row.run, who)
+    for one in (row, *await services.store.offspring(row.run)):
+        await _cancel_waiting(services.of(one.team), one, who)
+
+
+async def _cancel_waiting(services: Services, row: RunRow, who: str) -> None:
     store = services.store
-    await store.ask_cancel(row.run, who)
     row = await store.find_run(row.run) or row
     await services.recorder.begin(row.run)
     text = f"Cancelled by {who}."
@@ -50,6 +57,7 @@ async def cancel(services: Services, row: RunRow, who: str) -> None:
         answer=text,
         error="Cancelled",
     )
+    result = await with_children(store, result)
     moved = await store.move_run(row.run, "cancelled", frm=("waiting",), result=result)
     row = await store.find_run(row.run) or row
     if row.state == "cancelled":
@@ -58,6 +66,25 @@ async def cancel(services: Services, row: RunRow, who: str) -> None:
     if moved:
         services.recorder.emit(row.run, RunEnded(run=row.run, status="cancelled", text=text))
     await services.recorder.flush(row.run, 0.0)
+
+
+async def end_below(services: Services, row: RunRow) -> None:
+    """End what a run that has ended gave to others and nobody goes on with: a run that was
+    cancelled, or failed, while they were under way."""
+    for child in reversed(await services.store.offspring(row.run)):
+        if child.state in ("running", "waiting"):
+            mine = services.of(child.team)
+            result = summarise(
+                child, await services.store.events(child.run), status="cancelled",
+                seconds=child.seconds, answer="The run that gave this work ended.",
+                error="Cancelled",
+            )  # fmt: skip
+            result = await with_children(services.store, result)
+            if await services.store.move_run(
+                child.run, "cancelled", frm=("running", "waiting"), result=result
+            ):
+                await close_tickets(mine, child, "cancelled")
+                await offer_compensation(mine, child, "cancelled")
 
 
 async def offer_compensation(services: Services, row: RunRow, status: Status) -> None:

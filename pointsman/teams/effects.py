@@ -78,7 +78,10 @@ class Ledger:
             case "approved" | "ambiguous" if ticket.kind in ("action", "compensate"):
                 return await self._perform(ticket)
             case "approved":
-                text = str(ticket.runs["text"])
+                why = misfit(self._spec, ticket)
+                if why:
+                    return await self._refuse(ticket, f"Not done: {why}")
+                text = _agreed(ticket)
                 await self._move(ticket, "execute", "executed", text)
                 return _outcome(ticket, "done", text)
             case "rejected" | "answered" | "expired":
@@ -287,7 +290,8 @@ class Ledger:
             own = await tool.key_of(args)
         except ToolFailed as error:
             return str(error)
-        action = ticket.about if ticket.kind == "compensate" else ticket.id
+        same = ticket.repeats if ticket.shows == ticket.digest else ""
+        action = ticket.about if ticket.kind == "compensate" else same or ticket.id
         key = effect_key(ticket, action, own)
         if ticket.kind == "action":
             return Write(
@@ -345,6 +349,17 @@ class Ledger:
         """Note on the ticket what came of it. It stands there already after a crash."""
         with suppress(TicketClosed):
             await self._store.amend(ticket.id, run_move(step, to, now(self._run), outcome=text))
+
+
+def _agreed(ticket: Ticket) -> str:
+    """What the approval of a ticket that runs no tool comes to, in words."""
+    match ticket.kind:
+        case "route":
+            return f"{ticket.by} sent it to {ticket.runs['to']}. {ticket.decision_reason}".strip()
+        case "plan":
+            return f"{ticket.by} approved the tasks. {ticket.decision_reason}".strip()
+        case _:
+            return str(ticket.runs["text"])
 
 
 def _no_tool(ticket: Ticket) -> str:

@@ -16,6 +16,7 @@ from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
 from pointsman.errors import InvalidMessage
+from pointsman.nodes.digest import JsonObject
 from pointsman.teams.approvals.hitl import Resume, shown
 from pointsman.teams.request import check_text
 from pointsman.teams.services import Services
@@ -27,6 +28,10 @@ from pointsman.teams.steps import Steps
 _CHECKPOINTER = "__pregel_checkpointer"
 """Where LangGraph 1.2 tells a node of its checkpointer. Not public, and there is no public way to
 know whether an interrupt could ever be resumed; a test fails when the name changes."""
+
+
+CHILD = "child"
+"""Kind of the interrupt of a run that waits for its child runs."""
 
 
 class Border(TypedDict):
@@ -64,6 +69,12 @@ def build(spec: TeamSpec, services: Callable[[], Awaitable[Services]]) -> Graph:
         root = "|" not in str(config.get("configurable", {}).get("checkpoint_ns", "|"))
         return {"wake": as_json(answer.wake), "root": root, "next": "execute"}
 
+    async def wait(state: TeamState) -> RunState:
+        # No request of a tool's call: who answers those by their order must not answer this one.
+        below: JsonObject = {"kind": CHILD, "runs": [*state["waits"]], "tickets": [*state["asks"]]}
+        answer: Resume = interrupt(below, response_schema=Resume)
+        return {"wake": as_json(answer.wake), "next": "delegate"}
+
     async def finish(state: TeamState) -> TeamState:
         update, text = await steps.finish(state)
         return cast("TeamState", {**update, "messages": [AIMessage(text, name=spec.name)]})
@@ -73,6 +84,8 @@ def build(spec: TeamSpec, services: Callable[[], Awaitable[Services]]) -> Graph:
     graph.add_node("route", steps.route)
     graph.add_node("gate", gate)
     graph.add_node("execute", steps.execute)
+    graph.add_node("delegate", steps.delegate)
+    graph.add_node("wait", wait)
     graph.add_node("finish", finish)
     names = [s.name for s in spec.specialists]
     graph.add_edge(START, "intake")
@@ -82,7 +95,9 @@ def build(spec: TeamSpec, services: Callable[[], Awaitable[Services]]) -> Graph:
         graph.add_node(name, partial(steps.visit, name))
         graph.add_conditional_edges(name, _next, _paths(spec, name))
     graph.add_edge("gate", "execute")
-    graph.add_conditional_edges("execute", _next, ["gate", "finish", *names])
+    graph.add_conditional_edges("execute", _next, _paths(spec, "execute"))
+    graph.add_conditional_edges("delegate", _next, _paths(spec, "delegate"))
+    graph.add_edge("wait", "delegate")
     graph.add_edge("finish", END)
     return graph
 
@@ -91,20 +106,36 @@ def recursion_limit(spec: TeamSpec) -> int:
     """Supersteps a run can take at most, from the table's bounds: the last guard against a loop.
 
     Every hop is a route and a visit; every round is a gate, an execute and a visit. A resume counts
-    anew, so the decisions on one round's tickets need no allowance.
+    anew, so the decisions on one round's tickets need no allowance. What follows a bound takes a
+    gate, an execute, a route and a visit.
     """
-    return 4 + 2 * (spec.max_hops + 1) + 3 * (spec.max_rounds + 1)
+    return 8 + 2 * (spec.max_hops + 1) + 4 * (spec.max_rounds + 1)
 
 
 def _paths(spec: TeamSpec, name: str) -> list[str]:
     """The graph's edges out of a step, as the transition table allows them."""
-    if name == "route":
-        return [*(s.name for s in spec.specialists), "finish"]
+    names = [s.name for s in spec.specialists]
+    ends = [*spec.after_bound, "finish"]
+    match name:
+        case "route":
+            return _once(*names, "delegate", "gate", "execute", *ends)
+        case "execute":
+            return _once(*names, "route", "gate", "delegate", *ends)
+        case "delegate":
+            return _once(*names, "wait", *ends)
+        case _:
+            pass
     specialist = spec.specialist(name)
+    gives = specialist.does is not None
     writes = any(t.effect == "write" for t in specialist.tools)
-    waits = ["gate", "execute"] if writes or spec.guards or specialist.guards else []
+    waits = ["gate", "execute"] if writes or gives or spec.guards or specialist.guards else []
     hands_off = set(spec.transitions.get(name, ())) - {SPEC_END}
-    return [*(["route"] if hands_off else []), *waits, "finish"]
+    on = [*(["route"] if hands_off else []), *(["delegate"] if gives else [])]
+    return _once(*on, *waits, *ends)
+
+
+def _once(*steps: str) -> list[str]:
+    return list(dict.fromkeys(steps))
 
 
 async def _next(state: TeamState) -> str:

@@ -9,23 +9,28 @@ import logging
 import sqlite3
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
 
-from pointsman.errors import PointsmanError, RunBusy, StoreBroken, TicketClosed
+from pointsman.errors import RunBusy, StoreBroken, TicketClosed
 from pointsman.nodes import telemetry
 from pointsman.nodes.digest import JsonObject, canonical
 from pointsman.nodes.event import RunStarted
-from pointsman.nodes.message import new_id, request_of
+from pointsman.nodes.message import request_of
 from pointsman.teams import closing
 from pointsman.teams.approvals.lifecycle import run_move
+from pointsman.teams.children import Above
 from pointsman.teams.claim import claim, refresh
+from pointsman.teams.fence import fenced
 from pointsman.teams.graph import Border, TeamState, recursion_limit
+from pointsman.teams.lease import Wording, leased
 from pointsman.teams.result import Result
 from pointsman.teams.services import Services
 from pointsman.teams.store.faults import store_error
@@ -37,7 +42,6 @@ from pointsman.teams.tickets import DECIDED, Decision, Ticket
 log = logging.getLogger("pointsman.teams")
 
 LEASE_SECONDS = 30.0
-POLL_SECONDS = 0.05
 Compiled = CompiledStateGraph[TeamState, None, Border, Border]
 Parent = CompiledStateGraph[Any, Any, Any, Any]
 """Somebody else's graph that holds the team's, compiled with a checkpointer."""
@@ -49,6 +53,8 @@ class LocalEngine:
 
     services: Services
     graph: Compiled
+    inner: Mapping[str, Compiled] = field(default_factory=dict[str, Compiled])
+    """The graphs of the teams inside it, by name."""
     lease_seconds: float = LEASE_SECONDS
     """How long a thread stays taken by a process that died. Renewed three times in that time."""
     lease_wait: float = 60.0
@@ -63,18 +69,89 @@ class LocalEngine:
         """Take the run as far as it goes: begin, go on after a crash, act on decided tickets, undo
         what was done in vain.
 
-        The one way a run moves, whoever calls: a new message, a decision, recovery at start.
+        The one way a run moves, whoever calls: a new message, a decision, recovery at start. A run
+        that works for another one moves with the whole tree, from its top down: so one process
+        works on a tree at a time. A tree of another team is left alone.
         """
         row = await self.services.store.find_run(run)
-        if row is None:
+        top = await self._top(row) if row is not None else None
+        if row is None or top is None or top.team != self.services.spec.name:
             return
-        went_on = not row.nested
-        while went_on and await self._has_work(row):
-            async with self._lease(row):
-                went_on = await self._drive_alone(row)
-        if await closing.has_offers(self.services, run):
-            async with self._lease(row):
-                await closing.compensate(self.services, row)
+        went_on = not top.nested
+        while went_on and await self.has_work(top):
+            went_on = await self._move_line(top)
+        services = self.services.of(row.team)
+        if await closing.has_offers(services, run):
+            async with self._lease(top):
+                await closing.compensate(services, row)
+
+    async def _move_line(self, row: RunRow) -> bool:
+        """Take whoever is first in the run's thread as far as it goes, be it this run or one before
+        it: messages of a thread run in order, also those whose process died. Whether to go on."""
+        store = self.services.store
+        while True:
+            ahead = await self._ahead(row)
+            try:
+                async with self._lease(row):
+                    now = await store.find_run(row.run)
+                    line = await store.line(row, limit=1)
+                    # One that waited and is decided is not in line: people waited long enough.
+                    if now is not None and now.state == "running" and line:
+                        first = line[0]
+                        if first.run != row.run and await self._drive_alone(first):
+                            return True
+                    return await self._drive_alone(row)
+            except RunBusy:
+                # Others were served meanwhile: it is worth waiting on.
+                if not self.lease_wait or await self._ahead(row) >= ahead:
+                    raise
+
+    async def _ahead(self, row: RunRow) -> int:
+        """How many are before the run in its thread's line."""
+        line = [one.run for one in await self.services.store.line(row)]
+        return line.index(row.run) if row.run in line else len(line)
+
+    async def take_on(self, row: RunRow, above: Above) -> None:
+        """Take a child run as far as it goes. Its caller works on its tree alone. See `Crew`."""
+        over = self.services.above
+        over[row.run] = above
+        context = copy_context()
+        # LangGraph would take the child for a part of the graph whose step this is, and keep its
+        # checkpoints there.
+        context.run(var_child_runnable_config.set, None)
+        try:
+            await asyncio.create_task(self._take_on(row), context=context)
+        finally:
+            over.pop(row.run, None)
+
+    async def _take_on(self, row: RunRow) -> None:
+        went_on = True
+        while went_on and await self.has_work(row):
+            went_on = await self._drive_alone(row)
+
+    async def _top(self, row: RunRow) -> RunRow:
+        if not row.parent:
+            return row
+        top = await self.services.store.find_run(row.top)
+        if top is None:
+            raise StoreBroken(
+                f"Run {row.top} is not in the store {self.services.home} any more, and run"
+                f" {row.run} works for it."
+            )
+        return top
+
+    @asynccontextmanager
+    async def alone(self, row: RunRow) -> AsyncGenerator["LocalEngine"]:
+        """This, with the run's whole tree to itself. See `OpenCrew`."""
+        async with self._lease(await self._top(row)):
+            yield self
+
+    async def cancel(self, row: RunRow, who: str) -> None:
+        """Cancel a run and all that it gave to others, and let the one that it works for go on."""
+        await closing.cancel(self.services.of(row.team), row, who)
+        if row.parent:
+            with suppress(RunBusy):  # whoever holds the tree looks again
+                await self.drive(row.run)
 
     async def decide(
         self, ticket: str, decision: Decision, graph: "Parent | None"
@@ -83,7 +160,7 @@ class LocalEngine:
         give the `Command` to invoke it with. Raises what `claim` does."""
         services = self.services
         there, shut = await refresh(services.spec, services.store, ticket, services.now(), decision)
-        row = await known_run(services, there.run)
+        row = await self._top(await known_run(services, there.run))
         unheard = row.nested and there.status in DECIDED and there.settled is None
         if shut or unheard:
             await self._wake(row, there, graph)  # its run is told before the reviewer
@@ -93,7 +170,8 @@ class LocalEngine:
         if row.nested and graph is None and claimed.kind != "compensate":
             return Command(resume={"ticket": claimed.id})
         await self._wake(row, claimed, graph)
-        return await result_of(services, row.run)
+        ours = row.team == services.spec.name  # else a team around this one goes on with it
+        return await result_of(services, row.run if ours else claimed.run)
 
     async def _wake(self, row: RunRow, ticket: Ticket, graph: "Parent | None") -> None:
         if ticket.open:
@@ -105,7 +183,7 @@ class LocalEngine:
                 await graph.ainvoke(Command(resume={waits: {"ticket": ticket.id}}), config)
             return
         with suppress(RunBusy):  # the decision stands; whoever holds the thread looks again
-            await self.drive(row.run)
+            await self.drive(ticket.run)
 
     async def _supersede_unlisted(self, row: RunRow, ticket: Ticket, graph: "Parent") -> None:
         """New input on the parent's thread while a ticket waits: nothing would ever act on it."""
@@ -119,20 +197,23 @@ class LocalEngine:
     async def recover(self) -> tuple[Ticket, ...]:
         """Apply what time decided, and pick up runs whose tickets were decided and that nobody
         woke: a crash in between. Gives the tickets that time changed."""
-        swept = await sweep(self.services)
+        swept: list[Ticket] = []
         now_or_never = replace(self, lease_wait=0.0)  # a thread that is worked on needs no help
-        for run in await self.services.store.decided_runs(self.services.spec.name):
-            with suppress(RunBusy):
-                await now_or_never.drive(run)
-        return swept
+        for team in (self.services, *self.services.kin.values()):
+            swept += await sweep(team)
+            for run in await self.services.store.decided_runs(team.spec.name):
+                with suppress(RunBusy):
+                    await now_or_never.drive(run)
+        return tuple(swept)
 
-    async def _has_work(self, row: RunRow) -> bool:
+    async def has_work(self, row: RunRow) -> bool:
+        """Whether the run can go on now. See `Crew`."""
         now = await self.services.store.find_run(row.run)
         if now is None or now.state not in ("running", "waiting"):
             return False
         if now.state == "running":
             return True
-        snapshot = await self.graph.aget_state(self._config(row))
+        snapshot = await self._graph(row).aget_state(self._config(row))
         if not snapshot.interrupts:
             # Stopped between noting that it waits and reaching the gate.
             return snapshot.created_at is None or bool(snapshot.tasks)
@@ -140,7 +221,7 @@ class LocalEngine:
 
     async def _drive_alone(self, row: RunRow) -> bool:
         """Invoke the graph until it can go no further now. Whether it was invoked at all."""
-        store = self.services.store
+        store, graph = self.services.store, self._graph(row)
         config = self._config(row)
         await self.services.recorder.begin(row.run)
         attributes = {
@@ -153,7 +234,7 @@ class LocalEngine:
         invoked = begun = 0
         with telemetry.span(f"invoke_workflow {row.team}", attributes) as span:
             while True:
-                snapshot = await self.graph.aget_state(config)
+                snapshot = await graph.aget_state(config)
                 given = await self._given(row, snapshot)
                 if given is None:
                     break
@@ -164,7 +245,7 @@ class LocalEngine:
                         hint="Its checkpoints and its row are not of one store; cancel it.",
                     )
                 try:
-                    await self.graph.ainvoke(given.value, config, durability="sync")
+                    await graph.ainvoke(given.value, config, durability="sync")
                 except sqlite3.Error as error:
                     raise store_error(error, self.services.home / "checkpoints.db") from error
             now = await store.find_run(row.run)
@@ -192,65 +273,49 @@ class LocalEngine:
         return _Given({"messages": [_first(row)]}, begins=True) if begun else None
 
     async def _decided(self, snapshot: StateSnapshot) -> tuple[str, str] | None:
-        """A pending interrupt and one of its tickets that is no longer pending."""
+        """A pending interrupt and one of its tickets that is no longer pending, or one of the child
+        runs it waits for that no longer waits."""
+        store = self.services.store
         for pending in snapshot.interrupts:
-            for ticket in _asked(pending.value):
-                row = await self.services.store.find_ticket(ticket)
-                if row is not None and row.status != "pending":
-                    return pending.id, ticket
+            for name in _asked(pending.value):
+                ticket = await store.find_ticket(name)
+                if ticket is not None and ticket.status != "pending":
+                    return pending.id, name
+            for name in _waited_for(pending.value):
+                run = await store.find_run(name)
+                if run is not None and run.state != "waiting":
+                    return pending.id, name
         return None
+
+    def _graph(self, row: RunRow) -> Compiled:
+        return self.graph if row.team == self.services.spec.name else self.inner[row.team]
 
     def _config(self, row: RunRow) -> RunnableConfig:
         return {
             "configurable": {"thread_id": row.root_thread},
-            "recursion_limit": recursion_limit(self.services.spec),
+            "recursion_limit": recursion_limit(self.services.of(row.team).spec),
         }
 
     @asynccontextmanager
     async def _lease(self, row: RunRow) -> AsyncGenerator[None]:
         """One run of a thread at a time, across processes. Renewed while the block runs."""
-        name, owner = canonical([row.team, row.tenant, row.thread]).decode(), new_id()
-        store = self.services.store
-        tries = max(1, int(self.lease_wait / POLL_SECONDS))
-        for _ in range(tries):
-            if await store.lease(name, owner, self.lease_seconds) is not None:
-                break
-            await asyncio.sleep(POLL_SECONDS)
-        else:
-            raise RunBusy(
+        name = canonical([row.team, row.tenant, row.thread]).decode()
+        words = Wording(
+            busy=RunBusy(
                 f"Thread {row.thread!r} of team {row.team!r} is worked on by another process.",
-                hint="Try again when it has ended or waits for a person.",
-            )
-
-        working = asyncio.current_task()
-        lost: list[PointsmanError] = []
-
-        async def renew() -> None:
-            try:
-                while True:
-                    await asyncio.sleep(self.lease_seconds / 3)
-                    if await store.lease(name, owner, self.lease_seconds) is None:
-                        raise RunBusy(
-                            f"Run {row.run} lost thread {row.thread!r}: this process stood still,"
-                            " and another one took it over.",
-                            hint="Look at the run again; the other process goes on with it.",
-                        )
-            except PointsmanError as error:
-                lost.append(error)
-                if working is not None:
-                    working.cancel()
-
-        renewing = asyncio.create_task(renew())
-        try:
-            yield
-        except asyncio.CancelledError:
-            if not lost or working is None:
-                raise
-            working.uncancel()
-            raise lost[0] from None
-        finally:
-            renewing.cancel()
-            await store.release(name, owner)
+                hint="The message stays in line: whoever works on the thread next goes on with it."
+                " Or resume the run when the other has ended or waits for a person.",
+            ),
+            lost=RunBusy(
+                f"Run {row.run} lost thread {row.thread!r}: this process stood still,"
+                " and another one took it over.",
+                hint="Look at the run again; the other process goes on with it.",
+            ),
+        )
+        store, ttl, wait = self.services.store, self.lease_seconds, self.lease_wait
+        async with leased(store, name, row.run, ttl=ttl, wait=wait, words=words) as token:
+            with fenced(store, token):
+                yield
 
 
 async def _pending(graph: Parent, config: RunnableConfig, ticket: str) -> str | None:
@@ -270,6 +335,11 @@ def _first(row: RunRow) -> HumanMessage:
 class _Given:
     value: Border | Command[str] | None
     begins: bool = False
+
+
+def _waited_for(value: object) -> Sequence[str]:
+    """The child runs that the interrupt of a waiting run names; a gate's names none."""
+    return cast("Mapping[str, list[str]]", value).get("runs", ())
 
 
 def _asked(value: object) -> Sequence[str]:

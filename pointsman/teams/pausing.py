@@ -9,11 +9,13 @@ from typing import cast
 
 from pointsman.errors import HopLimit, Misconfigured, NotFound, PointsmanError, StoreBroken
 from pointsman.nodes.event import RunEnded, TicketOpened
-from pointsman.nodes.message import Escalation, Message, Outcome, Proposal
+from pointsman.nodes.message import Delegation, Escalation, Message, Outcome, Proposal
 from pointsman.nodes.run import Run
 from pointsman.teams import ending, propose
 from pointsman.teams.approvals.hitl import Wake, decided
+from pointsman.teams.children import with_children
 from pointsman.teams.claim import claim
+from pointsman.teams.dead import repeated
 from pointsman.teams.effects import Ledger
 from pointsman.teams.services import Services
 from pointsman.teams.state import RunState, as_json
@@ -27,26 +29,41 @@ log = logging.getLogger("pointsman.teams")
 async def freeze(
     name: str, reply: Message, state: RunState, run: Run, services: Services
 ) -> RunState:
-    """Make the tickets of a proposal or of a held text, on disk before the run can pause."""
+    """Make the tickets of a proposal, a plan or a held text, on disk before the run can pause."""
     spec = services.spec
     rounds = state["rounds"] + 1
     if rounds > spec.max_rounds:
         raise HopLimit(f"Run {run.id} proposed actions more than {spec.max_rounds} times.")
-    if isinstance(reply.payload, Proposal):
-        tickets = await propose.action_tickets(spec, name, reply.payload, run)
-    else:
-        tickets = [propose.held_ticket(spec, name, cast("Escalation", reply.payload), run)]
+    match reply.payload:
+        case Proposal():
+            tickets = await propose.action_tickets(spec, name, reply.payload, run)
+        case Delegation():
+            tickets = [propose.plan_ticket(spec, name, reply.payload, run)]
+        case _:
+            tickets = [propose.held_ticket(spec, name, cast("Escalation", reply.payload), run)]
+    update: RunState = {"rounds": rounds}
+    return update | await ask(tickets, reply, state, run, services)
+
+
+async def ask(
+    tickets: Sequence[Ticket], carried: Message, state: RunState, run: Run, services: Services
+) -> RunState:
+    """Put tickets on disk, and wait for people or act on what is decided already. `carried` is what
+    the run goes on from."""
+    spec = services.spec
     if not state["durable"] and any(t.open for t in tickets):
         raise Misconfigured(
             f"Team {spec.name!r} must ask a person here, and the graph it runs in has no"
             " checkpointer: the wait could never end.",
             hint="Compile the outer graph with a checkpointer.",
         )
+    if run.attempt > 1:
+        tickets = await repeated(services, run, tickets)
     # A re-run of this step finds the rows of the first time, which may be decided by now.
     rows = await services.store.freeze(tickets)
     await _announce([t for t in rows if t.open], run, services)
-    update: RunState = {"rounds": rounds, "carried": as_json(reply), "outcomes": []}
-    return update | await _pause_or_act(rows, reply, run, services)
+    update: RunState = {"carried": as_json(carried), "outcomes": []}
+    return update | await _pause_or_act(rows, carried, run, services)
 
 
 async def act(state: RunState, run: Run, services: Services) -> RunState:
@@ -77,7 +94,7 @@ async def act(state: RunState, run: Run, services: Services) -> RunState:
     update: RunState = {"outcomes": outcomes, "done": done}
     if still:
         return update | await _pause_or_act(still, carried, run, services)
-    return update | ending.after_tickets(state, outcomes)
+    return update | ending.after_tickets(state, outcomes, no_route=services.spec.no_route)
 
 
 def _wrote(ticket: Ticket, outcome: Outcome) -> bool:
@@ -99,11 +116,12 @@ async def _pause_or_act(
     row = await _row(run, services)
     if row.cancelled_by:
         return ending.cancelled(carried, row.cancelled_by)
-    name = pending[0].specialist
+    name = pending[0].specialist if pending[0].specialist in services.nodes else ""
     result = summarise(
         row, services.recorder.events(run.id), status="waiting", seconds=row.seconds,
         specialist=name, tickets=pending,
     )  # fmt: skip
+    result = await with_children(services.store, result)
     await services.store.move_run(run.id, "waiting", frm=("running", "waiting"), result=result)
     run.emit(RunEnded(run=run.id, status="waiting", specialist=name))
     return {

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal, cast
 
@@ -14,20 +15,23 @@ from pointsman.nodes.digest import JsonObject, digest
 from pointsman.nodes.message import (
     Answer,
     Change,
+    Delegation,
     Escalation,
     Invocation,
     Proposal,
     Request,
     Returned,
     Ruling,
+    Task,
     Terms,
     ToolCall,
 )
 from pointsman.nodes.run import Run
 from pointsman.nodes.specialist import AnyTool
 from pointsman.teams.approvals.lifecycle import deadlines
-from pointsman.teams.spec import TeamSpec
-from pointsman.teams.tickets import Ticket, action_digest
+from pointsman.teams.spec import ROUTE, TeamSpec
+from pointsman.teams.state import as_json
+from pointsman.teams.tickets import PLAN_TOOL, ROUTE_TOOL, PlanArgs, Ticket, action_digest
 
 _STATUS: dict[str, Literal["pending", "approved", "rejected"]] = {
     "ask": "pending",
@@ -159,6 +163,78 @@ def held_ticket(spec: TeamSpec, specialist: str, held: Escalation, run: Run) -> 
     return _waiting(ticket, spec.policy.terms)
 
 
+def route_ticket(
+    spec: TeamSpec,
+    to: str,
+    reason: str,
+    request: Request,
+    run: Run,
+    *,
+    rule: str,
+    candidates: Sequence[tuple[str, float]] = (),
+) -> Ticket:
+    """The ticket that asks where a request goes, on the policy's own terms. `to` is proposed; empty
+    proposes nobody. `candidates` are names with their probabilities, 0 to 1."""
+    names = [name for name in targets(spec) if name != to]
+    options: list[JsonValue] = [*([to] if to else []), *names]
+    args: JsonObject = {"to": to}
+    sure = ", ".join(f"{name} {probability:.0%}" for name, probability in candidates)
+    preview = f"Message: {request.text}" + (f"\nCandidates: {sure}" if sure else "")
+    ticket = _ticket(run, "route", ROUTE).model_copy(
+        update={
+            "kind": "route",
+            "tool": ROUTE_TOOL,
+            "effect": "read",
+            "args": args,
+            "digest": action_digest(ROUTE_TOOL, args),
+            "args_schema": {
+                "type": "object",
+                "properties": {
+                    "to": {"type": "string", "enum": options, "description": "Who goes on."}
+                },
+                "required": ["to"],
+            },
+            "policy_rule": rule,
+            "policy_version": spec.policy.version,
+            "reason": reason,
+            "preview": preview,
+        }
+    )
+    return _waiting(ticket, spec.policy.terms)
+
+
+def targets(spec: TeamSpec) -> tuple[str, ...]:
+    """Whom a person may send a run to: whom the router may."""
+    allowed = spec.transitions.get(ROUTE, ())
+    return tuple(s.name for s in spec.specialists if s.name in allowed)
+
+
+def plan_ticket(spec: TeamSpec, specialist: str, asked: Delegation, run: Run) -> Ticket:
+    """The ticket for tasks that a person must approve, on the policy's own terms."""
+    args: JsonObject = {"tasks": [as_json(task) for task in asked.tasks]}
+    schema = cast("JsonObject", PlanArgs.model_json_schema())
+    ticket = _ticket(run, "plan", specialist).model_copy(
+        update={
+            "kind": "plan",
+            "tool": PLAN_TOOL,
+            "effect": "read",
+            "args": args,
+            "digest": action_digest(PLAN_TOOL, args),
+            "args_schema": schema,
+            "policy_rule": f"{asked.of}:approve",
+            "policy_version": spec.policy.version,
+            "reason": asked.approve,
+            "preview": "\n".join(_task_in_words(task) for task in asked.tasks),
+        }
+    )
+    return _waiting(ticket, spec.policy.terms)
+
+
+def _task_in_words(task: Task) -> str:
+    after = f" (after {', '.join(task.needs)})" if task.needs else ""
+    return f"{task.id}: {task.to}{after}: {task.text}"
+
+
 def ask(ticket: Ticket) -> JsonObject:
     """What the gate's interrupt shows of a ticket."""
     shown = {
@@ -174,7 +250,7 @@ def _waiting(ticket: Ticket, terms: Terms) -> Ticket:
     return asked.model_copy(update=deadlines(asked, asked.created))
 
 
-def _ticket(run: Run, index: int, specialist: str) -> Ticket:
+def _ticket(run: Run, index: int | str, specialist: str) -> Ticket:
     """A ticket of this step without its action. The id is the same when the step is re-run."""
     return Ticket(
         id="t" + digest("ticket", run.id, run.step, index)[:11],

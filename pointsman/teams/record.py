@@ -10,7 +10,9 @@ from pointsman.guardrails.streamed import Given
 from pointsman.nodes import telemetry
 from pointsman.nodes.event import (
     AnswerPiece,
+    Cascaded,
     Event,
+    Hedged,
     Judged,
     ModelCalled,
     Recorded,
@@ -110,6 +112,11 @@ class Recorder:
         """Every event of a run that has begun."""
         return tuple(self._open[run].seen)
 
+    def recorded(self, run: str, call: str) -> bool:
+        """Whether the record of a run that has begun holds the model call of that name, other than
+        as a replay. A record of an older version names none: then it holds them all."""
+        return any(_holds(recorded.event, call) for recorded in self._open[run].seen)
+
     def unlisten(self, run: str, queue: asyncio.Queue[Recorded]) -> None:
         """Stop filling a queue that `listen` gave."""
         entry = self._open.get(run)
@@ -154,13 +161,27 @@ def spend(events: Sequence[Recorded]) -> Spend:
     total = Spend()
     for recorded in events:
         event = recorded.event
-        if isinstance(event, ModelCalled) and event.source == "model":
-            total.calls += 1
-            if event.usd is None:
+        match event:
+            case ModelCalled(source="model"):
+                total.calls += 1
+                total.unpriced += event.usd is None
+                total.usd += event.usd or 0.0
+            case Hedged(lost=lost) if lost:
                 total.unpriced += 1
-            else:
-                total.usd += event.usd
+                total.lost_usd += event.lost_usd or 0.0
+            case _:
+                pass
     return total
+
+
+def _holds(event: Event, call: str) -> bool:
+    match event:
+        case ModelCalled():
+            return event.source != "journal" and event.call in (call, "")
+        case Cascaded():
+            return event.call in (call, "")
+        case _:
+            return False
 
 
 def _trace(event: Event) -> None:

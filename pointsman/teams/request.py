@@ -65,7 +65,7 @@ def new_run(
         state="running",
         root_thread=run,
         nested=False,
-        seconds_left=deadline,
+        seconds_left=min((s for s in (deadline, spec.max_seconds) if s is not None), default=None),
         budget_usd=bound.usd,
         budget_calls=bound.calls,
     )

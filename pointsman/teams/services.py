@@ -4,12 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from pointsman.errors import is_control_flow
+from pointsman.errors import NotFound, is_control_flow
 from pointsman.guardrails.approval import ApprovalGuard
 from pointsman.guardrails.content import ContentFilter
 from pointsman.guardrails.contract import ContractGuard
@@ -18,19 +18,25 @@ from pointsman.guardrails.ladder import specialist_ladder
 from pointsman.guardrails.leak import LeakGuard
 from pointsman.guardrails.sealing import SealedVault
 from pointsman.guardrails.timeout import TimeoutGuard
-from pointsman.nodes.budgets import extended
+from pointsman.nodes.budgets import Budgets, extended
 from pointsman.nodes.digest import digest
 from pointsman.nodes.event import Judged, Recorded
 from pointsman.nodes.gateway.gateway import ModelGateway
+from pointsman.nodes.gateway.journal import Journal
 from pointsman.nodes.gateway.transports import Transports
+from pointsman.nodes.handoff import Transfer
 from pointsman.nodes.node import Node
-from pointsman.nodes.router import RouterNode
+from pointsman.nodes.routing.tiers import RouterNode
 from pointsman.nodes.run import Budget, Run
 from pointsman.nodes.specialist import Specialist, ToolLoop
 from pointsman.nodes.vault import Vault
 from pointsman.prompts.library import PromptLibrary
+from pointsman.teams.boardtools import board_doors
 from pointsman.teams.bounds import Bounds
+from pointsman.teams.budgets import NestedBudgets, SharedBudgets
+from pointsman.teams.children import Above, OpenCrew, TreeVault
 from pointsman.teams.doors import Doors, team_doors
+from pointsman.teams.fitting import TeamClassifier
 from pointsman.teams.record import Recorder, spend
 from pointsman.teams.responses import open_responses
 from pointsman.teams.settings import Settings
@@ -64,13 +70,44 @@ class Services:
     vault: Vault
     on_ticket: Notify | None
     clock: Callable[[], float] = time.time
+    budgets: Budgets | None = None
+    """What its runs share, and what they share with the team it is within."""
+    kin: Mapping[str, "Services"] = field(default_factory=dict[str, "Services"])
+    """Those of the teams inside it, by name."""
+    above: dict[str, Above] = field(default_factory=dict[str, Above])
+    """By child run that is worked on here: its parent's step. One for the whole family."""
+    crew: OpenCrew | None = None
+    """What takes child runs on; None where nothing keeps checkpoints."""
+
+    def of(self, team: str) -> "Services":
+        """Those of this team, or of one inside it. Raises NotFound."""
+        if team == self.spec.name:
+            return self
+        if team not in self.kin:
+            raise NotFound(
+                f"Team {self.spec.name!r} holds no team {team!r} (any more).",
+                hint="Its runs and tickets can be looked at with that team.",
+            )
+        return self.kin[team]
+
+    def durable(self, row: RunRow) -> bool:
+        """Whether the parent of a child run can wait for a person."""
+        above = self.above.get(row.run)
+        return above is None or above.durable
 
     def run_for(
         self, row: RunRow, step: str, *, specialist: str = "", previous: str = "",
-        admitted: frozenset[str] = frozenset(),
+        admitted: frozenset[str] = frozenset(), below: Sequence[Recorded] = (),
     ) -> Run:  # fmt: skip
-        """The Run that the nodes of one step get."""
-        left = row.seconds_left
+        """The Run that the nodes of one step get. `below` are the events of its child runs: what
+        they spent counts."""
+        above = self.above.get(row.run)
+        ends = [] if row.seconds_left is None else [self.clock() + row.seconds_left]
+        spent = spend([*self.recorder.events(row.run), *below])
+        if above is not None:
+            ends += [] if above.run.deadline is None else [above.run.deadline]
+            # What a person added to the budget here was added to that of the whole.
+            spent.above = (extended(above.run.budget, admitted), above.run.spend)
         return Run(
             id=row.run,
             team=row.team,
@@ -78,17 +115,21 @@ class Services:
             tenant=row.tenant,
             gateway=self.gateway,
             emit=lambda event: self.recorder.emit(row.run, event),
-            step=step,
+            attempt=row.attempt,
+            # A later attempt asks its models anew: it finds nothing in the journal of the first.
+            step=step if row.attempt == 1 else f"{row.attempt}~{step}",
             specialist=specialist,
             previous=previous,
-            deadline=None if left is None else self.clock() + left,
+            deadline=min(ends, default=None),
             priority=row.request.priority,
             budget=extended(Budget(usd=row.budget_usd, calls=row.budget_calls), admitted),
-            spend=spend(self.recorder.events(row.run)),
+            spend=spent,
             admitted=admitted,
             signals=lambda: _signals(self.recorder.events(row.run)),
-            vault=self.vault,
+            vault=TreeVault(self.vault, row.root) if row.root else self.vault,
             clock=self.clock,
+            recorded=lambda call: self.recorder.recorded(row.run, call),
+            root=row.root,
         )
 
     def now(self) -> datetime:
@@ -113,9 +154,13 @@ class Services:
         """Close the models, the cache and the store."""
         try:
             await self.gateway.aclose()
+            for one in self.kin.values():
+                await one.gateway.aclose()
         finally:
             await self.store.aclose()
             await self.bounds.aclose()
+            for one in self.kin.values():
+                await one.bounds.aclose()
 
 
 def open_services(
@@ -126,16 +171,21 @@ def open_services(
     transports: Transports | None,
     bounds: Bounds | None = None,
     clock: Callable[[], float] = time.time,
+    within: Services | None = None,
+    journal: Journal | None = None,
 ) -> Services:
     """Make a team's services. Opens nothing yet: files and models are opened at first use.
 
-    `bounds` outlive them; without, they are made new.
+    `bounds` outlive them; without, they are made new. A team that is `within` another uses that
+    one's store and record, and what it spends counts in that one's shared budgets too. `journal`
+    keeps the answers of models in the store's place.
 
     Raises PromptError for a prompt that is missing or does not render.
     """
     home = spec.home or settings.home
     bounds = bounds or Bounds.of(spec, settings, clock=clock)
-    store = SqliteStore(home / "pointsman.db", clock=clock)
+    store = within.store if within else SqliteStore(home / "pointsman.db", clock=clock)
+    budgets = _both(within, bounds.budgets)
     prompts = PromptLibrary((spec.prompts,) if spec.prompts else ())
     chains = spec.models or {"fast": settings.fast, "strong": settings.strong}
     transports = transports or Transports()
@@ -143,7 +193,7 @@ def open_services(
     gateway = ModelGateway(
         chains=chains,
         transports=transports,
-        journal=store,
+        journal=journal or store,
         cache=open_responses(
             home, settings.cache, grace=settings.cache_grace, vault_key=settings.vault_key
         ),
@@ -151,19 +201,23 @@ def open_services(
         timeout=settings.model_timeout,
         breaker=bounds.models,
         limiter=bounds.limiter,
-        budgets=bounds.budgets,
+        budgets=budgets,
         guards=_rules_version(spec),
     )
     routed = [s for s in spec.specialists if s.name in spec.transitions.get(ROUTE, ())]
-    router = RouterNode(spec.router, routed, team=spec.name, prompt=prompts.get(spec.router.prompt))
+    router = RouterNode(
+        spec.router, routed, team=spec.name, prompts=prompts,
+        classifier=TeamClassifier(spec.router, routed, team=spec.name, home=home),
+    )  # fmt: skip
     doors = team_doors(spec, lambda _specialist, _tool: bounds.tools)
+    doors = board_doors(doors, spec.blackboard, store)
     nodes = {s.name: _specialist_node(s, spec, prompts, bounds, doors) for s in spec.specialists}
     return Services(
         spec=spec,
         home=home,
         store=store,
         gateway=gateway,
-        recorder=Recorder(store, clock=clock),
+        recorder=within.recorder if within else Recorder(store, clock=clock),
         router=router,
         nodes=nodes,
         bounds=bounds,
@@ -171,29 +225,49 @@ def open_services(
         vault=SealedVault(store, lambda: vault_key(home, settings.vault_key)),
         on_ticket=on_ticket,
         clock=clock,
+        budgets=budgets,
+        above=within.above if within else {},
     )
+
+
+def _both(within: Services | None, own: SharedBudgets | None) -> Budgets | None:
+    """The shared budgets of a team, and those of the team that it is within."""
+    if within is None or within.budgets is None:
+        return own
+    return NestedBudgets(within.budgets, within.spec.name, own)
 
 
 def _specialist_node(
     specialist: Specialist, spec: TeamSpec, prompts: PromptLibrary, bounds: Bounds, doors: Doors
 ) -> Node:
     approval = ApprovalGuard(spec.policy, {t.name: t for t in specialist.tools})
-    loop = ToolLoop(
-        specialist,
-        team=spec.name,
-        prompt=prompts.get(specialist.prompt or "specialist/default"),
-        repair=prompts.get("specialist/repair"),
-        free=approval.free,
-        nodes=doors.nodes(specialist.name),
-    )
+    given = cast("Sequence[Guard]", specialist.guards)
+    if specialist.does is not None:
+        node, inside = specialist.does.node(specialist, team=spec.name, prompts=prompts), given
+    else:
+        node = ToolLoop(
+            specialist,
+            team=spec.name,
+            prompt=prompts.get(specialist.prompt or "specialist/default"),
+            repair=prompts.get("specialist/repair"),
+            free=approval.free,
+            nodes=doors.nodes(specialist.name),
+            transfers=[
+                Transfer(s.name, s.input, s.sees)
+                for name in specialist.hands_off_to
+                for s in spec.specialists
+                if s.name == name
+            ],
+        )
+        inside = (*_leak(specialist, node.instructions), *given)
     return specialist_ladder(
-        loop,
+        node,
         around=(*bounds.around[specialist.name], *spec.guards),
         approval=approval,
         fallback=specialist.fallback,
         timeout=TimeoutGuard(specialist.timeout),
         contract=ContractGuard(specialist.contract),
-        inside=(*_leak(specialist, loop.instructions), *cast("Sequence[Guard]", specialist.guards)),
+        inside=inside,
     )
 
 

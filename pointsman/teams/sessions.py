@@ -6,18 +6,23 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from pointsman.errors import Misconfigured, PointsmanError
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.teams.bounds import Bounds
+from pointsman.teams.children import OpenCrew
+from pointsman.teams.family import members, nested
 from pointsman.teams.services import Notify, Services, open_services
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import TeamSpec
+from pointsman.teams.store.protocol import RunRow
 
 if TYPE_CHECKING:
     from pointsman.teams.local import LocalEngine
@@ -41,6 +46,8 @@ class Sessions:
     _stack: AsyncExitStack | None = field(default=None, init=False)
     _exported: Services | None = field(default=None, init=False)
     _bounds: Bounds | None = field(default=None, init=False)
+    _inner: "Mapping[str, Sessions] | None" = field(default=None, init=False)
+    """Those of the teams that are specialists of this one, by the team's name."""
     _making: Lock = field(default_factory=Lock, init=False)
 
     def apart(self, spec: TeamSpec) -> "Sessions":
@@ -75,8 +82,14 @@ class Sessions:
             return self._engine.services
         if self._exported is None:
             made = await asyncio.to_thread(self._new_services)  # reads prompt files
-            self._exported = self._exported or made
+            self._exported = self._exported or with_crew(made, partial(self._alone, made))
         return self._exported
+
+    @asynccontextmanager
+    async def _alone(self, services: Services, row: RunRow) -> AsyncGenerator["LocalEngine"]:
+        """An engine of our own for what a run in somebody else's graph gave to others."""
+        async with self._engine_on(services) as engine, engine.alone(row) as crew:
+            yield crew
 
     @asynccontextmanager
     async def services(self) -> AsyncGenerator[Services]:
@@ -97,31 +110,75 @@ class Sessions:
         if self._engine is not None:
             yield self._engine
             return
+        async with self.services() as services, self._engine_on(services) as engine:
+            if recover:
+                await engine.recover()
+            yield engine
+
+    @asynccontextmanager
+    async def _engine_on(self, services: Services) -> AsyncGenerator["LocalEngine"]:
         from pointsman.teams.checkpoint import open_saver
         from pointsman.teams.graph import build
         from pointsman.teams.local import LocalEngine
 
-        async with self.services() as services:
+        made: list[LocalEngine] = []
 
-            async def same() -> Services:
-                return services
+        @asynccontextmanager
+        async def crew(row: RunRow) -> AsyncGenerator[LocalEngine]:
+            yield made[0]  # whose caller has the tree to itself
 
-            async with open_saver(services.home / "checkpoints.db") as saver:
-                graph = build(self.spec, same).compile(checkpointer=saver, name=self.spec.name)
-                engine = LocalEngine(services, graph)
-                if recover:
-                    await engine.recover()
-                yield engine
+        async with open_saver(services.home / "checkpoints.db") as saver:
+            services = with_crew(services, crew)
+            graphs = {
+                one.spec.name: build(one.spec, _given(one)).compile(
+                    checkpointer=saver, name=one.spec.name
+                )
+                for one in (services, *services.kin.values())
+            }
+            made.append(LocalEngine(services, graphs.pop(self.spec.name), graphs))
+            yield made[0]
 
-    def _new_services(self) -> Services:
+    def _new_services(self, within: Services | None = None) -> Services:
         settings = Settings.read()
+        home = self.spec.home or settings.home
         with self._making:  # called in threads
             if self._bounds is None:
                 self._bounds = Bounds.of(self.spec, settings, clock=self.clock)
-        return open_services(
+            if self._inner is None:
+                members(self.spec)  # refuses two of one name
+                self._inner = {
+                    one.spec.name: one.sessions.inside(self, home)
+                    for one in nested(self.spec).values()
+                }
+        services = open_services(
             self.spec, settings, on_ticket=self.on_ticket, transports=self.transports,
-            bounds=self._bounds, clock=self.clock,
+            bounds=self._bounds, clock=self.clock, within=within,
         )  # fmt: skip
+        kin: dict[str, Services] = {}
+        for name, sessions in self._inner.items():
+            inner = sessions._new_services(services)  # noqa: SLF001 (its own class)
+            kin |= {name: inner, **inner.kin}
+        return replace(services, kin=kin)
+
+    def inside(self, outer: "Sessions", home: Path) -> "Sessions":
+        """Sessions like these, of the team as a specialist of another: in that one's folder, by its
+        clock, and with its reviewers told where this one has nobody to tell."""
+        spec = replace(self.spec, home=home)
+        told = self.on_ticket or outer.on_ticket
+        return Sessions(spec, told, self.transports, outer.clock, outer.sweep_seconds)
+
+
+def with_crew(services: Services, crew: OpenCrew) -> Services:
+    """The services with what takes their child runs on, and those of the teams inside."""
+    kin = {name: replace(one, crew=crew) for name, one in services.kin.items()}
+    return replace(services, crew=crew, kin=kin)
+
+
+def _given(services: Services) -> Callable[[], Awaitable[Services]]:
+    async def same() -> Services:
+        return services
+
+    return same
 
 
 @asynccontextmanager

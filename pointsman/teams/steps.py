@@ -16,7 +16,6 @@ from dataclasses import replace
 
 from pointsman.errors import (
     BadOutput,
-    HopLimit,
     Misconfigured,
     PointsmanError,
     RunBusy,
@@ -30,6 +29,7 @@ from pointsman.nodes.digest import JsonObject, digest
 from pointsman.nodes.event import RunEnded
 from pointsman.nodes.message import (
     Answer,
+    Delegation,
     Escalation,
     Failure,
     Handoff,
@@ -40,14 +40,18 @@ from pointsman.nodes.message import (
     Turn,
     request_of,
 )
-from pointsman.nodes.router import Route
+from pointsman.nodes.routing.router import Route
 from pointsman.nodes.run import Run
-from pointsman.teams import closing, ending, pausing
+from pointsman.nodes.sees import Said
+from pointsman.teams import bounded, children, closing, delegating, ending, pausing
+from pointsman.teams.recall import recall
 from pointsman.teams.services import Services
 from pointsman.teams.spec import END, ROUTE, TeamSpec
+from pointsman.teams.split import in_own_words, in_tasks
 from pointsman.teams.state import RunState, as_json
 from pointsman.teams.store.protocol import RunRow
 from pointsman.teams.summary import summarise
+from pointsman.teams.trajectory import Way
 
 log = logging.getLogger("pointsman.teams")
 
@@ -69,16 +73,30 @@ class Steps:
         its id derived from the parent's thread and the message, so that a re-run is the same run.
         """
         services = await self._services()
-        row = await services.store.find_run(thread_id)
-        if row is None or row.team != self._spec.name:
+        # A run that was driven again has a LangGraph thread for each attempt.
+        row = await services.store.find_run(thread_id.partition("~")[0])
+        if row is None or row.root_thread != thread_id or row.team != self._spec.name:
             # Without a thread each message is a conversation of its own, never a shared one.
             row = nested_row(self._spec, thread_id or message_id, message_id, text)
             await services.store.add_run(row)
+        if row.parent:  # what it is asked is no turn of the conversation
+            durable = durable and services.durable(row)
+            return _reset(row.run, as_json(row.request), durable=durable)
         await services.store.log(row, row.request)
-        earlier = await services.store.window(row, limit=self._spec.window)
         request = request_of(row.request)
-        seen = request.model_copy(update={"history": (*request.history, *_turns(earlier))})
-        return _reset(row.run, as_json(row.request.carrying(seen)), durable=durable)
+        recalled = await recall(self._spec, services, row, request)
+        earlier = recalled.messages
+        turns = (turn for turn, _ in _spoken(earlier))
+        seen = request.model_copy(
+            update={
+                "history": (*request.history, *turns),
+                "handed": (*recalled.quotes, *request.handed),
+            }
+        )
+        said = [Said(turn=turn) for turn in request.history]
+        said += [Said(turn=turn, by=by) for turn, by in _spoken(earlier)]
+        reset = _reset(row.run, as_json(row.request.carrying(seen)), durable=durable)
+        return reset | {"said": [as_json(one) for one in said]}
 
     async def route(self, state: RunState) -> RunState:
         """Find who handles the message: a hand-off's target if the table allows it, or the router's
@@ -87,36 +105,55 @@ class Steps:
 
         async def body(run: Run, services: Services, row: RunRow) -> RunState:
             message = Message.model_validate(state["carried"])
-            route = await self._decide(message, run, services)
+            route = await self._decide(message, run, services, row)
             run.emit(route.as_event())
-            request = request_of(message)
+            if route.parts:
+                given = message.reply(in_tasks(route, request_of(message)), sender=ROUTE)
+                return await delegating.give(ROUTE, given, state, run, services)
+            if route.ask:
+                return await bounded.ask_where(route, message, state, run, services)
             if not route.to:
                 return ending.ends(message, Failure(error="NoRoute", text=self._spec.no_route))
-            seen = digest(route.to, request.text.strip().casefold())
-            if seen in state["trail"]:
-                raise HopLimit(
-                    f"Run {run.id} came back to {route.to!r} with the same request: a loop."
-                )
-            if hops > self._spec.max_hops:
-                raise HopLimit(f"Run {run.id} was handed on more than {self._spec.max_hops} times.")
-            onward = message.model_copy(update={"receiver": route.to, "payload": request})
-            return {
-                "next": route.to, "hops": hops, "trail": [*state["trail"], seen],
-                "carried": as_json(onward),
-            }  # fmt: skip
+            return await self._go_on(route.to, message, state, run, services)
 
         return await self._work(state, f"{hops}:route", "", body)
 
-    async def _decide(self, message: Message, run: Run, services: Services) -> Route:
+    async def _go_on(
+        self, to: str, message: Message, state: RunState, run: Run, services: Services
+    ) -> RunState:
+        """On to a specialist, within the run's bounds and with what that one may see."""
+        request, given = request_of(message), message.payload
+        handed = given if isinstance(given, Handoff) else None
+        frm = message.sender if handed and handed.to != ROUTE else ROUTE
+        way = Way.of(state["trail"], state.get("way", {}))
+        hit = bounded.on_the_way(self._spec, state, way, frm, to, message, run.id)
+        if hit is not None:
+            return await bounded.follow(hit, message, state, run, services)
+        way = way.after(frm, to, request, handed)
+        if handed is not None:
+            request = request.model_copy(update={"data": handed.data})
+        if state["trail"]:
+            request = bounded.onward(self._spec, state, request, to, giver=message.sender)
+        onward = message.model_copy(update={"receiver": to, "payload": request})
+        return {
+            "next": to, "hops": state["hops"] + 1, "trail": [*way.trail], "way": way.as_json(),
+            "carried": as_json(onward),
+        }  # fmt: skip
+
+    async def _decide(self, message: Message, run: Run, services: Services, row: RunRow) -> Route:
         payload = message.payload
+        if row.pinned and not isinstance(payload, Handoff):
+            return Route(row.pinned, "handoff", None, f"task {row.task!r} of run {row.parent}")
         if isinstance(payload, Handoff) and payload.to != ROUTE:
-            return Route(payload.to, "handoff", None, payload.reason)
+            tier = "person" if message.sender == "person" else "handoff"
+            return Route(payload.to, tier, None, payload.reason)
         with telemetry.span("route", {telemetry.WORKFLOW: self._spec.name}) as span:
-            request = request_of(message)
+            asked = request = request_of(message)
             for guard in self._spec.guards:
                 if isinstance(guard, ContentFilter):
                     request = guard.masked(request)
             route = await services.router.decide(request, run)
+            route = in_own_words(route, request.text, asked.text)
             span.set_attribute(telemetry.ROUTE_TIER, route.tier)
             if route.confidence is not None:
                 span.set_attribute(telemetry.ROUTE_CONFIDENCE, route.confidence)
@@ -152,6 +189,8 @@ class Steps:
                     return {"next": "route", "carried": as_json(reply)}
                 case Proposal() | Escalation():
                     return await pausing.freeze(name, reply, state, run, services)
+                case Delegation():
+                    return await delegating.give(name, reply, state, run, services)
                 case Answer() | Refusal() | Failure():
                     return ending.ends(reply, reply.payload)
                 case _:
@@ -179,12 +218,23 @@ class Steps:
 
         return await self._work(state, f"{state['hops']}.{state['rounds']}:execute", "", body)
 
+    async def delegate(self, state: RunState) -> RunState:
+        """Run the tasks that were given to others; back to who gave them, or wait."""
+
+        async def body(run: Run, services: Services, row: RunRow) -> RunState:
+            return self._reachable(await delegating.carry_out(state, run, services, row))
+
+        return await self._work(state, f"{state['hops']}.{state['rounds']}:delegate", "", body)
+
     def _reachable(self, update: RunState) -> RunState:
         """A deploy may have removed the specialist that the run would go back to."""
         if update["next"] in {
             "gate",
             "execute",
+            "delegate",
+            "wait",
             "finish",
+            "route",
             *(s.name for s in self._spec.specialists),
         }:
             return update
@@ -200,7 +250,10 @@ class Steps:
             raise StoreBroken(f"Run {state['run']} is not in the store {services.home} any more.")
         await services.recorder.begin(row.run)
         message = Message.model_validate(state["carried"])
-        status, text, error = ending.ending(message.payload, state["done"])
+        status, text, error = ending.ending(
+            message.payload, state["done"],
+            bound=state.get("bound", ""), fails=self._spec.when_bound == "fail",
+        )  # fmt: skip
         answer = message.payload if isinstance(message.payload, Answer) else None
         by = answer.by if answer else ("guard" if isinstance(message.payload, Refusal) else None)
         result = summarise(
@@ -208,12 +261,15 @@ class Steps:
             specialist=message.sender if message.sender in services.nodes else "",
             answer=text, by=by, data=answer.data if answer else None, error=error,
         )  # fmt: skip
-        await services.store.log(row, message)
+        result = await children.with_children(services.store, result)
+        if not row.parent:
+            await services.store.log(row, message)
         await closing.offer_compensation(services, row, status)
         if await services.store.move_run(
             row.run, status, frm=("running", "waiting"), result=result
         ):
             await closing.close_tickets(services, row, status)
+            await closing.end_below(services, row)
             ended = RunEnded(
                 run=row.run, status=status, specialist=result.specialist, by=by, text=text
             )
@@ -229,10 +285,13 @@ class Steps:
             raise StoreBroken(f"Run {state['run']} is not in the store {services.home} any more.")
         await services.recorder.begin(row.run)
         previous = await services.store.last_specialist(row)
+        below = await children.events_below(services.store, row.run) if state["rounds"] else ()
         run = services.run_for(
             row, step, specialist=specialist, previous=previous,
-            admitted=frozenset(state["admitted"]),
+            admitted=frozenset(state["admitted"]), below=below,
         )  # fmt: skip
+        if state.get("bound"):
+            run = replace(run, deadline=None)  # its last word has the specialist's own time
         carried = Message.model_validate(state["carried"])
         began = time.perf_counter()
         with telemetry.log_context(_context(row, specialist)):
@@ -246,7 +305,10 @@ class Steps:
             except Exception as error:
                 if is_control_flow(error):
                     raise
-                return ending.ends(carried, _failure(error, run), sender=specialist)
+                failure, hit = _failure(error, run), bounded.hit_of(error)
+                if hit is None:
+                    return ending.ends(carried, failure, sender=specialist)
+                return await bounded.follow(hit, carried, state, run, services)
             finally:
                 await services.recorder.flush(row.run, time.perf_counter() - began)
 
@@ -271,7 +333,7 @@ def nested_row(spec: TeamSpec, thread_id: str, message_id: str, text: str) -> Ru
         state="running",
         root_thread=thread_id,
         nested=True,
-        seconds_left=None,
+        seconds_left=spec.max_seconds,
         budget_usd=spec.budget.usd,
         budget_calls=spec.budget.calls,
     )
@@ -287,22 +349,23 @@ def _reset(run: str, carried: JsonObject, *, durable: bool) -> RunState:
     return {
         "run": run, "durable": durable, "next": "route", "hops": 0, "rounds": 0,
         "carried": carried, "trail": [], "admitted": [], "open": [], "asks": [],
-        "outcomes": [], "done": [], "wake": {},
+        "outcomes": [], "done": [], "wake": {}, "waits": [], "way": {}, "said": [], "bound": "",
     }  # fmt: skip
 
 
-def _turns(earlier: Sequence[Message]) -> tuple[Turn, ...]:
-    """Requests and answers of a thread as a transcript; what was blocked or failed is not in it."""
-    turns: list[Turn] = []
+def _spoken(earlier: Sequence[Message]) -> list[tuple[Turn, str]]:
+    """Requests and answers of a thread as a transcript, each with who wrote it; what was blocked or
+    failed is not in it."""
+    turns: list[tuple[Turn, str]] = []
     for message in earlier:
         match message.payload:
             case Request(text=text):
-                turns.append(Turn(role="user", content=text))
+                turns.append((Turn(role="user", content=text), message.sender))
             case Answer(text=text):
-                turns.append(Turn(role="assistant", content=text))
+                turns.append((Turn(role="assistant", content=text), message.sender))
             case _:
                 pass
-    return tuple(turns)
+    return turns
 
 
 def _context(row: RunRow, specialist: str) -> Mapping[str, str]:

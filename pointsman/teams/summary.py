@@ -7,6 +7,8 @@ from pydantic import JsonValue
 from pointsman.errors import NotFound
 from pointsman.nodes.event import ModelCalled, Recorded, Routed
 from pointsman.nodes.message import Source, Status
+from pointsman.teams.children import tickets_below
+from pointsman.teams.family import members
 from pointsman.teams.result import Result
 from pointsman.teams.services import Services
 from pointsman.teams.store.protocol import RunRow
@@ -16,7 +18,8 @@ from pointsman.teams.tickets import Ticket
 async def known_run(services: Services, run: str) -> RunRow:
     """A run of the team. Raises NotFound."""
     row = await services.store.find_run(run)
-    if row is None or row.team != services.spec.name:
+    known = members(services.spec) if row is not None and row.parent else {services.spec.name}
+    if row is None or row.team not in known:
         raise NotFound(
             f"Team {services.spec.name!r} has no run {run!r} in {services.home}.",
             hint="Check the id and POINTSMAN_HOME.",
@@ -35,7 +38,9 @@ async def result_of(services: Services, run: str) -> Result:
             answer="The run was interrupted. Resume it.",
         )  # fmt: skip
     pending = await services.store.tickets(row.team, status="pending", run=run)
-    return row.result.model_copy(update={"tickets": pending, "seconds": row.seconds})
+    below = await tickets_below(services.store, run)
+    tickets = (*pending, *below)
+    return row.result.model_copy(update={"tickets": tickets, "seconds": row.seconds})
 
 
 def summarise(
@@ -56,7 +61,8 @@ def summarise(
     paid = [c for c in calls if c.source == "model"]
     hits = [c for c in calls if c.source == "cache"]
     usd = [c.usd for c in paid]
-    route = next((e.event for e in events if isinstance(e.event, Routed)), None)
+    routed = [e.event for e in events if isinstance(e.event, Routed)]
+    route = next((e for e in routed if e.to), routed[0] if routed else None)
     return Result(
         run=row.run,
         thread=row.thread,

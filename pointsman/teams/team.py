@@ -6,15 +6,13 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import suppress
 from copy import copy
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, Self
 
-from pointsman.errors import InvalidTeam, NotFound
+from pointsman.errors import InvalidTeam
 from pointsman.guardrails.breaker import CircuitBreaker
 from pointsman.guardrails.content import ContentFilter
 from pointsman.guardrails.guard import Guard
@@ -22,45 +20,41 @@ from pointsman.guardrails.overbudget import STOP, OverBudget
 from pointsman.guardrails.policy import ApprovalPolicy
 from pointsman.guardrails.quota import Quota
 from pointsman.nodes.budgets import Allowance
-from pointsman.nodes.event import Recorded, RunEnded
+from pointsman.nodes.event import Recorded
 from pointsman.nodes.gateway.cascade import Cascade
 from pointsman.nodes.gateway.cost import Price
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.limits import Limiter
 from pointsman.nodes.message import Attachment
-from pointsman.nodes.router import Router
+from pointsman.nodes.routing.router import Router
 from pointsman.nodes.run import Budget
 from pointsman.nodes.specialist import Specialist
 from pointsman.teams import closing
-from pointsman.teams.accounts import Accounts, Dimension, account
-from pointsman.teams.approvals.audit import AuditRow
-from pointsman.teams.approvals.grant import Grant, grant_from
-from pointsman.teams.approvals.lifecycle import permit
-from pointsman.teams.check import Finding, findings
-from pointsman.teams.claim import known_ticket
+from pointsman.teams.blackboard import Blackboard
+from pointsman.teams.check.findings import Finding, findings
+from pointsman.teams.desk import Desk
+from pointsman.teams.memory import Memory
 from pointsman.teams.request import new_run
-from pointsman.teams.result import Result, Timeline
+from pointsman.teams.result import Result
 from pointsman.teams.services import Notify
 from pointsman.teams.sessions import Sessions
-from pointsman.teams.spec import TeamSpec, default_transitions
-from pointsman.teams.store.protocol import RunRow, RunState, Wanted
+from pointsman.teams.spec import TeamSpec, WhenBound, default_transitions
+from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.streaming import streamed
 from pointsman.teams.summary import known_run, result_of
-from pointsman.teams.tickets import Approve, Decision, Ticket, TicketStatus
 from pointsman.teams.webhook import webhook
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
-    from langgraph.types import Command
 
     from pointsman.teams.graph import Border, TeamState
-    from pointsman.teams.local import Parent
     from pointsman.views.notebook.inbox import Inbox
 
 BREAKER = CircuitBreaker()
 NO_ROUTE = "I am sorry, this is not something this team can help with."
 
 
-class Team:
+class Team(Desk):
     """Specialists, a router and their guards, as one thing that runs messages.
 
     Frozen once built and checked: raises InvalidTeam listing every fault. `async with team:` keeps
@@ -79,7 +73,15 @@ class Team:
         reviewers: Mapping[str, Sequence[str]] | None = None,
         max_hops: int = 6,
         max_rounds: int = 4,
+        edge_limits: Mapping[tuple[str, str], int] | None = None,
+        max_seconds: float | None = None,
+        when_bound: WhenBound = "partial",
+        max_tasks: int = 16,
+        max_parallel: int = 4,
+        max_depth: int = 3,
         window: int = 12,
+        memory: Memory | None = None,
+        blackboard: Blackboard | None = None,
         models: Mapping[str, Sequence[str] | Cascade] | None = None,
         prices: Mapping[str, Price] | None = None,
         home: Path | str | None = None,
@@ -90,6 +92,7 @@ class Team:
         breaker: CircuitBreaker | None = BREAKER,
         limits: Sequence[Quota] | Limiter = (),
         no_route: str = NO_ROUTE,
+        why: Mapping[str, str] | None = None,
         on_ticket: Notify | str | None = None,
         transports: Transports | None = None,
         clock: Callable[[], float] = time.time,
@@ -112,7 +115,15 @@ class Team:
             reviewers={k: tuple(v) for k, v in (reviewers or {}).items()},
             max_hops=max_hops,
             max_rounds=max_rounds,
+            edge_limits=dict(edge_limits or {}),
+            max_seconds=max_seconds,
+            when_bound=when_bound,
+            max_tasks=max_tasks,
+            max_parallel=max_parallel,
+            max_depth=max_depth,
             window=window,
+            memory=memory or Memory(),
+            blackboard=blackboard or Blackboard(),
             models=None if models is None else {t: _tier(given) for t, given in models.items()},
             prices=prices,
             home=Path(home) if home is not None else None,
@@ -123,15 +134,11 @@ class Team:
             breaker=breaker,
             limits=tuple(limits) if isinstance(limits, Sequence) else limits,
             no_route=no_route,
+            why=dict(why or {}),
         )
         _refuse_faults(self.spec)
         told = webhook(on_ticket) if isinstance(on_ticket, str) else on_ticket
         self._sessions = Sessions(self.spec, told, transports, clock)
-
-    @property
-    def name(self) -> str:
-        """The team's name."""
-        return self.spec.name
 
     def check(self) -> tuple[Finding, ...]:
         """What is doubtful about the team. Its errors were raised when it was built."""
@@ -194,34 +201,8 @@ class Team:
             text, thread, tenant, message_id, priority, deadline, budget, tuple(attachments)
         )
         async with self._sessions.engine() as engine:
-            await engine.services.recorder.begin(row.run)
-            queue = engine.services.recorder.listen(row.run, pieces=pieces)
-            work = asyncio.create_task(engine.submit(row))
-            repeated = True
-            try:
-                while not (work.done() and queue.empty()):
-                    getting = asyncio.create_task(queue.get())
-                    try:
-                        await asyncio.wait({getting, work}, return_when=asyncio.FIRST_COMPLETED)
-                    finally:
-                        if not getting.done():
-                            getting.cancel()
-                    if getting.done():
-                        repeated = False
-                        yield getting.result()
-                await work
-            finally:
-                work.cancel()
-                with suppress(asyncio.CancelledError):
-                    await work
-                engine.services.recorder.unlisten(row.run, queue)
-            ended = await result_of(engine.services, row.run)
-            events = await engine.services.store.events(row.run)
-            ends = [e for e in events if isinstance(e.event, RunEnded)]
-            if not ends:
-                raise NotFound(f"Run {ended.run} has no end on record; resume it.")
-            if repeated:
-                yield ends[-1]
+            async for event in streamed(engine, row, pieces=pieces):
+                yield event
 
     async def resume(self, run: str) -> Result:
         """Take a run on: after a crash, or when its tickets are decided. Raises NotFound."""
@@ -243,124 +224,11 @@ class Team:
 
     # People
 
-    async def tickets(
-        self, *, status: TicketStatus | None = "pending", run: str = "", limit: int = 500
-    ) -> tuple[Ticket, ...]:
-        """Tickets of this team, oldest first."""
-        async with self._sessions.services() as services:
-            return await services.store.tickets(self.name, status=status, run=run, limit=limit)
-
-    async def ticket(self, ticket: str) -> Ticket:
-        """One ticket, in whatever state. Raises NotFound."""
-        async with self._sessions.services() as services:
-            return await known_ticket(self.spec, services.store, ticket)
-
-    @overload
-    async def decide(self, ticket: Ticket | str, decision: Decision) -> "Result | Command[str]": ...
-    @overload
-    async def decide(
-        self, ticket: Ticket | str, decision: Decision, *, graph: "Parent"
-    ) -> Result: ...
-    async def decide(
-        self, ticket: Ticket | str, decision: Decision, *, graph: "Parent | None" = None
-    ) -> "Result | Command[str]":
-        """Record a person's decision and let the run go on.
-
-        Given a Ticket and not its id, an approval counts only if the ticket still shows the same.
-        Raises NotFound, TicketClosed (decided, expired or superseded: says by whom) and
-        InvalidDecision; then nothing was changed. For a team inside somebody else's graph only that
-        graph can go on: give it as `graph`, or the decision is recorded and the `Command` to invoke
-        it with is returned.
-        """
-        ticket_id = ticket if isinstance(ticket, str) else ticket.id
-        if isinstance(ticket, Ticket) and isinstance(decision, Approve) and not decision.digest:
-            decision = decision.model_copy(update={"digest": ticket.shows})
-        async with self._sessions.engine() as engine:
-            return await engine.decide(ticket_id, decision, graph)
-
-    async def grant(
-        self,
-        ticket: Ticket | str,
-        *,
-        by: str,
-        until: datetime,
-        times: int = 1,
-        at_most: Mapping[str, float] | None = None,
-        free: Sequence[str] = (),
-        reason: str = "",
-    ) -> Grant:
-        """Approve in advance what the ticket asks for: this tool with these arguments, but for
-        those in `at_most` (numbers up to a bound) and `free` (whatever they are), `times` times
-        until then. Decides nothing about the ticket itself.
-
-        Raises NotFound, and InvalidDecision for who may not decide the ticket and for a class that
-        is not bounded.
-        """
-        ticket_id = ticket if isinstance(ticket, str) else ticket.id
-        async with self._sessions.services() as services:
-            found = await known_ticket(self.spec, services.store, ticket_id)
-            permit(found, by, self.spec.reviewers)
-            made = grant_from(
-                found, by=by, until=until, at=services.now(), times=times, at_most=at_most,
-                free=free, reason=reason,
-            )  # fmt: skip
-            await services.store.add_grant(made)
-            return made
-
-    async def grants(self) -> tuple[Grant, ...]:
-        """Every grant of this team, newest first, ended ones too."""
-        async with self._sessions.services() as services:
-            return await services.store.grants(self.name)
-
-    async def revoke(self, grant: str, *, by: str) -> Grant:
-        """End a grant now. Raises NotFound, and Conflict when it was revoked before."""
-        async with self._sessions.services() as services:
-            return await services.store.revoke_grant(self.name, grant, by=by, at=services.now())
-
-    async def sweep(self) -> tuple[Ticket, ...]:
-        """Apply what time has decided: expiries, escalations, reminders. A team kept open with
-        `async with` does so by itself. Gives the tickets that this changed."""
-        async with self._sessions.engine(recover=False) as engine:
-            return await engine.recover()
-
-    async def audit(self, *, after: int = 0, limit: int = 1000) -> tuple[AuditRow, ...]:
-        """Rows of the store's audit log from number `after` + 1 on. `approvals.audit.faults` says
-        whether they form one unbroken chain."""
-        async with self._sessions.services() as services:
-            return await services.store.audit(after=after, limit=limit)
-
     def inbox(self, *, by: str = "") -> "Inbox":
         """The open tickets as a notebook view. `by`: who decides there."""
         from pointsman.views.notebook.inbox import Inbox
 
         return Inbox(self, by=by)
-
-    # Looking
-
-    async def result(self, run: str) -> Result:
-        """What a run came to, or how it stands. Raises NotFound."""
-        async with self._sessions.services() as services:
-            return await result_of(services, run)
-
-    async def runs(
-        self, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100
-    ) -> tuple[RunRow, ...]:
-        """Runs of this team, newest first."""
-        async with self._sessions.services() as services:
-            return await services.store.runs(self.name, states=states, thread=thread, limit=limit)
-
-    async def events(self, run: str) -> Timeline:
-        """A run's record. Raises NotFound."""
-        async with self._sessions.services() as services:
-            await known_run(services, run)
-            return Timeline(await services.store.events(run))
-
-    async def costs(
-        self, *, by: Sequence[Dimension] = (), wanted: Wanted | None = None
-    ) -> Accounts:
-        """What this team's runs cost and saved, in groups and in all. Raises StoreError."""
-        async with self._sessions.services() as services:
-            return await account(services.store, self.name, by=by, wanted=wanted)
 
     # The graph
 

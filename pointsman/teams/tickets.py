@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, TypeAdapter
 
 from pointsman.nodes.digest import JsonObject, digest
-from pointsman.nodes.message import Change, Frozen, Provenance
+from pointsman.nodes.message import Change, Frozen, Provenance, Task
 from pointsman.nodes.tool import Effect, Stakes
 
 TicketStatus = Literal[
@@ -27,11 +27,17 @@ TicketStatus = Literal[
 DECIDED: tuple[TicketStatus, ...] = ("approved", "rejected", "answered", "expired")
 """Decided, by a person, the policy or the clock. `settled` says whether the run acted on it."""
 
-Kind = Literal["action", "admit", "release", "ambiguous", "compensate"]
+Kind = Literal["action", "admit", "release", "ambiguous", "compensate", "route", "plan"]
 """What waits. `action`: a tool call. `admit`, `release`: a text that a guard holds on its way in or
 out. `ambiguous`: a write of which nobody knows whether it happened: approve to do it now, reject to
 leave it, respond with its result when it did happen. `compensate`: undoing a write that was done in
-a run that failed or was cancelled."""
+a run that failed or was cancelled. `route`: where a run goes that the router would not decide, or
+that hit a bound. `plan`: the tasks that a specialist wants to give to others."""
+
+ROUTE_TOOL = "pointsman.route"
+"""`tool` of a ticket of kind route. Its one argument is `to`, a specialist's name."""
+PLAN_TOOL = "pointsman.plan"
+"""`tool` of a ticket of kind plan. Its one argument is `tasks`, each a `message.Task`."""
 
 
 class _Decision(Frozen):
@@ -86,6 +92,8 @@ TAKES: Mapping[Kind, tuple[str, ...]] = {
     "release": ("approve", "edit", "reject", "respond", "escalate"),
     "ambiguous": ("approve", "reject", "respond", "escalate"),
     "compensate": ("approve", "reject", "escalate"),
+    "route": ("approve", "edit", "reject", "respond", "escalate"),
+    "plan": ("approve", "edit", "reject", "respond", "escalate"),
 }
 """Which decisions a ticket of each kind takes."""
 
@@ -128,6 +136,11 @@ class Ticket(Frozen):
     """`guard:rule` of the tool's own guard that wants a person to look. No grant covers it."""
     about: str = ""
     """The ticket whose effect this one is about: ambiguous and compensate."""
+    run_attempt: int = 1
+    """Which attempt of the run asks: 2 after it was driven again."""
+    repeats: str = ""
+    """The ticket of an earlier attempt of the run whose write this one would do again. The ledger
+    takes both for one write."""
     attempt: int = 0
     """Which attempt at the effect it asks about: ambiguous."""
     usd: float | None = 0.0
@@ -186,6 +199,17 @@ class Ticket(Frozen):
     def open(self) -> bool:
         """Whether it waits for a person."""
         return self.status == "pending"
+
+
+class PlanArgs(Frozen):
+    """The arguments of a plan's ticket."""
+
+    tasks: tuple[Task, ...]
+
+
+def tasks_of(args: JsonObject) -> tuple[Task, ...]:
+    """The tasks that a plan's ticket shows. Raises ValidationError."""
+    return PlanArgs.model_validate(args).tasks
 
 
 def action_digest(tool: str, args: JsonObject) -> str:

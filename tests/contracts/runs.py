@@ -1,10 +1,12 @@
 """The contract of runs, their log, journal, events and leases."""
 
+from dataclasses import replace
+
 from pointsman.nodes.event import Recorded, Routed, RunEnded
 from pointsman.nodes.gateway.transport import ModelReply, Usage
 from pointsman.nodes.message import Answer, ToolCall
 from pointsman.teams.approvals.lifecycle import Move, run_move, time_move
-from pointsman.teams.store.protocol import Store
+from pointsman.teams.store.protocol import Store, Summary
 from pointsman.teams.tickets import Approve, Decision, Edit, Escalate, Reject, Respond
 from tests.contracts.rows import NOW, a_result, a_run, a_ticket, claim, said
 
@@ -81,6 +83,33 @@ class RunContract:
         assert found is not None
         assert found.cancelled_by == "ana"
 
+    async def test_children_are_found_by_their_parent(
+        self, store: Store, clock: list[float]
+    ) -> None:
+        """Direct ones oldest first, and all below with parents before their children. A run that a
+        message began is nobody's child."""
+        for run, parent in (("r1", ""), ("r2", "r1"), ("r3", "r2"), ("r4", "r1"), ("r5", "")):
+            clock[0] += 1
+            child = {"parent": parent, "root": "r1", "task": f"t{run}", "pinned": "tech"}
+            await store.add_run(replace(a_run(run), **(child if parent else {})))
+        assert [r.run for r in await store.children("r1")] == ["r2", "r4"]
+        assert [r.run for r in await store.offspring("r1")] == ["r2", "r4", "r3"]
+        assert await store.children("r3") == await store.offspring("r5") == ()
+        assert await store.children("") == ()
+        found = await store.find_run("r3")
+        assert found is not None
+        assert (found.parent, found.top, found.task, found.pinned) == ("r2", "r1", "tr3", "tech")
+
+    async def test_a_cancel_request_goes_down_the_tree(self, store: Store) -> None:
+        """All that a run gave to others is to be cancelled too, also what is added afterwards; what
+        it works for is not."""
+        for run, parent in (("r1", ""), ("r2", "r1"), ("r3", "r2"), ("r4", "r1")):
+            await store.add_run(replace(a_run(run), parent=parent, root="r1" if parent else ""))
+        await store.ask_cancel("r2", "ana")
+        await store.add_run(replace(a_run("r5"), parent="r2", root="r1"))
+        rows = [await store.find_run(f"r{n}") for n in range(1, 6)]
+        assert [row.cancelled_by for row in rows if row] == ["", "ana", "ana", "", "ana"]
+
     async def test_decided_runs_are_the_waiting_ones_with_a_decided_ticket(
         self, store: Store
     ) -> None:
@@ -132,24 +161,40 @@ class RunContract:
         await store.log(a_run("r7", tenant="bolt"), said("another tenant"))
         await store.log(a_run("r8", thread="c2"), said("elsewhere"))
         await store.log(a_run("r9", team="other"), said("another team"))
-        window = await store.window(a_run("r2"), limit=3)
-        assert [m.id for m in window] == ["a0", "m1", "a1"]
-        assert [m.id for m in await store.window(a_run("r1"), limit=9)] == ["m0", "a0"]
-        assert len(await store.window(a_run("new"), limit=9)) == 6
+        window = await store.logged(a_run("r2"), after=0, limit=3)
+        assert [m.message.id for m in window] == ["a0", "m1", "a1"]
+        first = await store.logged(a_run("r1"), after=0, limit=9)
+        assert [m.message.id for m in first] == ["m0", "a0"]
+        later = await store.logged(a_run("r2"), after=first[-1].seq, limit=9)
+        assert [m.message.id for m in later] == ["m1", "a1"]
+        assert len(await store.logged(a_run("new"), after=0, limit=9)) == 6
+
+    async def test_the_newest_summary_of_earlier_runs_is_given(self, store: Store) -> None:
+        """Of the run's own thread and tenant, up to what came before it; one place, one summary."""
+        for n in range(3):
+            await store.log(a_run(f"r{n}"), said(f"m{n}"))
+        places = [one.seq for one in await store.logged(a_run("new"), after=0, limit=9)]
+        assert await store.summary(a_run("r2")) is None
+        await store.add_summary(a_run("r1"), Summary(places[0], "one", "r1"))
+        await store.add_summary(a_run("r2"), Summary(places[1], "two", "r2"))
+        await store.add_summary(a_run("r2"), Summary(places[1], "two again", "r2"))
+        assert await store.summary(a_run("r1")) == Summary(places[0], "one", "r1")
+        assert await store.summary(a_run("new")) == Summary(places[1], "two again", "r2")
+        assert await store.summary(a_run("new", tenant="bolt")) is None
 
     async def test_a_message_is_logged_once(self, store: Store) -> None:
         """A step that runs again does not repeat what was said."""
         await store.log(a_run("r1"), said("m1"))
         await store.log(a_run("r1"), said("m1"))
-        assert len(await store.window(a_run("r2"), limit=9)) == 1
+        assert len(await store.logged(a_run("r2"), after=0, limit=9)) == 1
 
     async def test_the_last_specialist_is_the_newest_runs(
         self, store: Store, clock: list[float]
     ) -> None:
         """Who answered last in a thread, by the order the runs began; none in a new thread."""
-        for run, name in (("r1", "billing"), ("r2", "tech"), ("r3", "")):
+        for run, name in (("r1", "billing"), ("r2", "tech"), ("r3", ""), ("r4", "child")):
             clock[0] += 1
-            await store.add_run(a_run(run))
+            await store.add_run(replace(a_run(run), parent="r1" if name == "child" else ""))
             await store.move_run(run, "done", frm=("running",), result=a_result(specialist=name))
         assert await store.last_specialist(a_run("r9")) == "tech"
         assert await store.last_specialist(a_run("r9", thread="c9")) == ""

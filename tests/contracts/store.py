@@ -4,7 +4,9 @@
 """
 
 from pointsman.teams.store.protocol import Store
+from tests.contracts.board import BoardContract
 from tests.contracts.events import EventContract
+from tests.contracts.lease import LeaseContract
 from tests.contracts.ledger import LedgerContract
 from tests.contracts.rows import NOW, a_grant, a_result, a_run, a_ticket, claim
 from tests.contracts.runs import RunContract
@@ -14,7 +16,15 @@ from tests.contracts.vault import VaultContract
 __all__ = ["NOW", "StoreContract", "a_grant", "a_result", "a_run", "a_ticket", "claim"]
 
 
-class StoreContract(RunContract, EventContract, TicketContract, LedgerContract, VaultContract):
+class StoreContract(
+    RunContract,
+    EventContract,
+    TicketContract,
+    LedgerContract,
+    VaultContract,
+    BoardContract,
+    LeaseContract,
+):
     """What every Store promises."""
 
     async def test_closing_twice_is_fine(self, store: Store) -> None:

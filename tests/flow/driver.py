@@ -4,8 +4,9 @@
     python -m tests.flow.driver HOME '{"decide": "t1", "decision": {"type": "approve", "by": "a"}}'
     python -m tests.flow.driver HOME '{"resume": "r123"}'
 
-`"kill": "after-claim"` and so on: SIGKILL from inside the store, at the points of KILLS. Prints the
-Result, or `{"error": class, "message": text}`, as JSON.
+With `"tasks"` the team has a boss who gives them to others. `"kill": "after-claim"` and so on:
+SIGKILL from inside the store, at the points of KILLS. Prints the Result, or
+`{"error": class, "message": text}`, as JSON.
 """
 
 import asyncio
@@ -20,12 +21,14 @@ from typing import Any, Literal
 from pointsman.errors import PointsmanError
 from pointsman.guardrails.policy import ApprovalPolicy, PolicyRule
 from pointsman.nodes.gateway.transport import ModelReply
+from pointsman.nodes.message import Task
 from pointsman.teams import services
 from pointsman.teams.approvals.lifecycle import Move
 from pointsman.teams.result import Result
 from pointsman.teams.store.protocol import EffectRow, RunState
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import DECISION, Ticket
+from tests.flow.giver import giving_team
 from tests.flow.shop import shop_team
 
 KILLS = (
@@ -99,7 +102,8 @@ async def main(home: Path, order: dict[str, Any]) -> object:
     services.SqliteStore = KillingStore
     allow = order.pop("allow", False)
     policy = ApprovalPolicy(rules=(PolicyRule("all", "allow"),)) if allow else None
-    team = shop_team(home, policy=policy)
+    tasks = [Task.model_validate(task) for task in order.pop("tasks", ())]
+    team = giving_team(home, *tasks, policy=policy) if tasks else shop_team(home, policy=policy)
     match order:
         case {"run": text, **given}:
             return await team.run(text, **given)

@@ -12,10 +12,12 @@ SAMPLE = 16
 """Points a variant visits in every test run; `make test-long` visits all."""
 
 
-async def enumerated(folder: Path, *flags: str) -> dict[str, object]:
+async def enumerated(
+    folder: Path, *flags: str, module: str = "tests.flow.crash"
+) -> dict[str, object]:
     """Run the enumeration in a process that can fork."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.flow.crash", str(folder), *flags,
+        sys.executable, "-m", module, str(folder), *flags,
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

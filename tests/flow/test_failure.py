@@ -14,7 +14,7 @@ from pointsman.nodes.gateway.transport import ModelRequest
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.limits import Permit, Use
 from pointsman.nodes.message import Answer, Message, ToolCall
-from pointsman.nodes.router import Router
+from pointsman.nodes.routing.router import Router
 from pointsman.nodes.run import Run
 from pointsman.nodes.specialist import Specialist
 from pointsman.nodes.tool import tool

@@ -14,7 +14,7 @@ from pointsman.nodes.event import ModelCalled, Routed, RunEnded, RunStarted, Too
 from pointsman.nodes.gateway.scripted import ScriptedTransport, choice_reply, text_reply, tool_reply
 from pointsman.nodes.gateway.transport import ModelRequest
 from pointsman.nodes.message import Answer, Attachment, Handoff, Message, Request, ToolCall
-from pointsman.nodes.router import Router
+from pointsman.nodes.routing.router import Router
 from pointsman.nodes.run import Budget, Run
 from pointsman.nodes.specialist import Specialist
 from pointsman.teams.tickets import Approve
@@ -292,7 +292,7 @@ async def test_going_in_circles_is_stopped(home: Path) -> None:
 
     model = ScriptedTransport(pingpong)  # pyright: ignore[reportArgumentType]
     result = await shop_team(home, model=model, max_hops=50).run("help")
-    assert (result.status, result.error) == ("failed", "HopLimit")
+    assert (result.status, result.error) == ("partial", "HopLimit")
     assert "loop" in result.answer
     assert len(model.requests) == 3
 
@@ -314,12 +314,12 @@ async def test_hops_have_a_limit(home: Path) -> None:
             return text_reply("the end")
         return tool_reply(ToolCall(id="a", name=request.tools[-1].name, args={"reason": "on"}))
 
-    for limit, status in ((4, "failed"), (5, "done")):
+    for limit, status in ((4, "partial"), (5, "done")):
         model = ScriptedTransport(onward)  # pyright: ignore[reportArgumentType]
         team = shop_team(home, model=model, specialists=chain, max_hops=limit)
         result = await team.run("help", thread=f"c{limit}")
         assert result.status == status
-        assert result.error == ("HopLimit" if status == "failed" else "")
+        assert result.error == ("HopLimit" if status == "partial" else "")
 
 
 async def test_rounds_of_proposals_have_a_limit(home: Path, shop: Shop) -> None:
@@ -366,7 +366,7 @@ async def test_a_deadline_ends_the_run(home: Path) -> None:
         return "billing"
 
     result = await shop_team(home, model=ScriptedTransport(slow)).run("x", deadline=0.05)
-    assert (result.status, result.error) == ("failed", "DeadlineExceeded")
+    assert (result.status, result.error) == ("partial", "DeadlineExceeded")
 
 
 async def test_a_model_that_cannot_answer_ends_the_run(home: Path) -> None:

@@ -6,7 +6,9 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from pointsman.nodes.event import (
+    Abstention,
     AnswerPiece,
+    BoundHit,
     BreakerMoved,
     Cascaded,
     Event,
@@ -26,7 +28,18 @@ from pointsman.nodes.event import (
 
 ONE_OF_EACH: list[Event] = [
     RunStarted(run="r1", thread="c1"),
-    Routed(to="billing", tier="model", confidence=0.75, reason="chosen"),
+    Routed(
+        to="billing",
+        tier="model",
+        confidence=0.75,
+        reason="chosen",
+        runner_up="tech",
+        probabilities=(("billing", 0.75), ("tech", 0.25)),
+        usd=None,
+        calls=1,
+        abstained=(Abstention(tier="rules", reason="no rule matches"),),
+        parts=("billing", "tech"),
+    ),
     AnswerPiece(specialist="billing", text="Hello"),
     Judged(guard="pii", stage="input", verdict="redact", rule="email", count=2),
     ModelCalled(purpose="act", model="m", source="model", usd=None, seconds=1.5),
@@ -37,6 +50,7 @@ ONE_OF_EACH: list[Event] = [
     TicketDecided(ticket="t1", decision="approve", by="ana"),
     TicketReminded(ticket="t1", reviewers=("finance",), waited=60.0),
     FellBack(specialist="billing", error="BadOutput", message="nonsense"),
+    BoundHit(bound="hops", reason="handed on more than 6 times", then="fallback", to="desk"),
     BreakerMoved(of="model", key="openai/x", state="half_open"),
     RunEnded(run="r1", status="done", specialist="billing", by="model", text="Done."),
 ]

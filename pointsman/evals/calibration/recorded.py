@@ -8,12 +8,12 @@ from pointsman.evals.calibration.rows import Recorded, Row
 from pointsman.evals.runner import Sample, run
 from pointsman.evals.suite import Case, Suite
 from pointsman.nodes.digest import digest
-from pointsman.nodes.gateway.cascade import Cascade
+from pointsman.nodes.gateway.cascade import Tier
 from pointsman.teams.result import Result
 from pointsman.teams.team import Team
 
 WEAK, STRONG = "fast", "strong"
-Chains = Mapping[str, tuple[str, ...] | Cascade]
+Chains = Mapping[str, Tier]
 
 
 async def record(

@@ -19,6 +19,9 @@ from pointsman.errors import Misconfigured, is_control_flow
 from pointsman.nodes.gateway.cachedisk import DiskStore
 from pointsman.nodes.gateway.cachestore import LEAST_BYTES, CacheStore, Row, Sayings
 from pointsman.nodes.gateway.kept import MAX_VALUE, Answer, Kept, Match, Tags, decode, encode
+from pointsman.nodes.gateway.similarrow import PREFIX, Alike, Entry, nearest
+from pointsman.nodes.gateway.similarrow import decode as decode_group
+from pointsman.nodes.gateway.similarrow import encode as encode_group
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
 
 __all__ = ["LEAST_BYTES", "Answer", "CacheStats", "Match", "ResponseCache", "Tags"]
@@ -39,6 +42,8 @@ class CacheStats:
     hits: int = 0
     stale: int = 0
     """Hits of expired answers, after every model had failed."""
+    similar: int = 0
+    """Answers of similar requests, after a miss."""
     misses: int = 0
     puts: int = 0
     refused: int = 0
@@ -140,7 +145,26 @@ class ResponseCache:
         self._count("refused", len(made) - len(rows))
         if rows:
             await self._store.put(rows)
+            stored = [one for one, row in zip(given, made, strict=True) if row is not None]
+            await self._group(stored)
         await self._tick()
+
+    async def similar(self, wanted: Sequence[Alike], threshold: float) -> ModelReply | None:
+        """The answer of the request that is most like one of the wanted, from that cosine on; of
+        the first of the wanted that has one. Never raises."""
+        for alike, entries in zip(wanted, await self._groups(wanted), strict=True):
+            found = await asyncio.to_thread(nearest, alike.vector, entries) if entries else None
+            if found is None or found[1] < threshold:
+                continue
+            entry, cosine = found
+            kept = await self._first([self._prefix + entry.key], stale=False)
+            if kept is not None and not kept.reply.tool_calls:
+                self._count("similar")
+                self._count("saved_seconds", kept.reply.seconds)
+                self._count("saved_unpriced", kept.reply.usd is None)
+                self._count("saved_usd", kept.reply.usd or 0.0)
+                return replace(kept.reply, similarity=min(cosine, 1.0))
+        return None
 
     async def entries(self, match: Match | None = None) -> AsyncIterator[Kept]:
         """The answers kept in this namespace, expired ones in their grace too. What this version
@@ -169,6 +193,7 @@ class ResponseCache:
         return CacheStats(
             hits=int(counts.get("hits", 0)),
             stale=int(counts.get("stale", 0)),
+            similar=int(counts.get("similar", 0)),
             misses=int(counts.get("misses", 0)),
             puts=int(counts.get("puts", 0)),
             refused=int(counts.get("refused", 0)),
@@ -183,6 +208,31 @@ class ResponseCache:
         """Close the store. Safe to call twice; a later call opens it again."""
         await self._write_counts()
         await self._store.aclose()
+
+    async def _groups(self, wanted: Sequence[Alike]) -> list[list[Entry]]:
+        names = [self._prefix + PREFIX + alike.group for alike in wanted]
+        made: list[list[Entry]] = []
+        for name, value in zip(names, await self._store.get(names), strict=True):
+            entries = None if value is None else decode_group(name, value, secret=self._secret)
+            if value is not None and entries is None:
+                self._sayings.say("holds vectors that this version did not write; they are ignored")
+            made.append(entries or [])
+        return made
+
+    async def _group(self, answers: Sequence[Answer]) -> None:
+        """Add the answers' requests to those they are like. Of two processes that do so at once
+        one may win: the other's are not found."""
+        for answer in answers:
+            alike = answer.similar
+            if alike is None:
+                continue
+            (before,) = await self._groups([alike])
+            entries = [one for one in before if one.key != answer.key][-(alike.entries - 1) :]
+            kept = [*(entries if alike.entries > 1 else []), Entry(answer.key, alike.vector)]
+            name = self._prefix + PREFIX + alike.group
+            value = encode_group(name, kept, secret=self._secret)
+            lives = None if self._ttl is None or self._ttl == math.inf else self._ttl
+            await self._store.put([Row(name, value, lives)])
 
     async def _first(self, keys: Sequence[str], *, stale: bool) -> Kept | None:
         now = self._clock()

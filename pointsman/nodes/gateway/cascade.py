@@ -15,7 +15,7 @@ journal and cache, its own events and its own cost.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pointsman.errors import (
@@ -27,6 +27,7 @@ from pointsman.errors import (
 )
 from pointsman.nodes.digest import canonical
 from pointsman.nodes.gateway.acceptance import Acceptance
+from pointsman.nodes.gateway.hedge import Hedge
 from pointsman.nodes.gateway.shape import json_object
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
 from pointsman.nodes.message import Turn
@@ -68,6 +69,8 @@ class Cascade:
     accept: Acceptance | None = None
     same: Same | None = None
     writes: bool = False
+    why: str = field(default="", compare=False, repr=False, kw_only=True)
+    """The reason for it, for the team's design page. Changes nothing else."""
 
     def __post_init__(self) -> None:
         tries = self.tries
@@ -181,8 +184,14 @@ def agree(one: ModelReply, other: ModelReply) -> bool:
     return _words(one.text) == _words(other.text) != ""
 
 
-def models_of(tier: "Sequence[str] | Cascade") -> tuple[str, ...]:
+Tier = tuple[str, ...] | Cascade | Hedge
+"""How a tier is asked: a chain of models, or one of the two in place of it."""
+
+
+def models_of(tier: Sequence[str] | Cascade | Hedge) -> tuple[str, ...]:
     """Every model that a tier may ask, each once, the first asked first."""
+    if isinstance(tier, Hedge):
+        return tuple(dict.fromkeys(tier.models))
     if not isinstance(tier, Cascade):
         return tuple(tier)
     return tuple(dict.fromkeys(model for chain in tier.parts().values() for model in chain))

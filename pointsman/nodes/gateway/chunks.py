@@ -5,10 +5,11 @@ from typing import cast
 
 from pointsman.errors import BadOutput, ModelOverloaded
 from pointsman.nodes.digest import JsonObject
-from pointsman.nodes.gateway.shape import json_object
+from pointsman.nodes.gateway.jsonbytes import decode_object
 
 MAX_LINE = 4 << 20
 """Bytes one line of a stream may have."""
+DONE = b"[DONE]"
 
 
 async def events(chunks: AsyncIterable[bytes], *, model: str) -> AsyncIterator[JsonObject]:
@@ -22,23 +23,23 @@ async def events(chunks: AsyncIterable[bytes], *, model: str) -> AsyncIterator[J
         *lines, left = (left + chunk).split(b"\n")
         for line in lines:
             data = _data(line)
-            if data == "[DONE]":
+            if data == DONE:
                 return
             if data:
                 yield _object(data, model)
         if len(left) > MAX_LINE:
             raise BadOutput(f"Model {model} sent a line of more than {MAX_LINE} bytes.")
-    if _data(left) != "[DONE]":
+    if _data(left) != DONE:
         raise ModelOverloaded(f"The answer of model {model} was cut off in the middle.")
 
 
-def _data(line: bytes) -> str:
-    text = line.decode("utf-8", "replace").strip()
-    return text[5:].strip() if text.startswith("data:") else ""
+def _data(line: bytes) -> bytes:
+    text = line.strip()
+    return text[5:].strip() if text.startswith(b"data:") else b""
 
 
-def _object(data: str, model: str) -> JsonObject:
-    found = json_object(data)
+def _object(data: bytes, model: str) -> JsonObject:
+    found = decode_object(data)
     if found is None:
         raise BadOutput(f"Model {model} sent a stream that is no chat completion.")
     return found

@@ -66,6 +66,11 @@ class Prices:
         self._published: dict[str, Price | None] = {}
         self._said: set[str] = set()
 
+    async def most(self, model: str, request: ModelRequest) -> float | None:
+        """The most the call can cost, in US dollars; None where the price is not known."""
+        price = await self.price(model)
+        return None if price is None else price.of(_whole(request))
+
     async def worst(self, model: str, request: ModelRequest) -> float | None:
         """The most the call can cost, in US dollars; None where the price is not known (said once
         a model in the log, since a budget in dollars cannot bound such a call)."""
@@ -80,7 +85,7 @@ class Prices:
                     model,
                 )
             return None
-        return price.of(Usage(input_tokens(request), request.max_tokens))
+        return price.of(_whole(request))
 
     async def price(self, model: str) -> Price | None:
         """The model's price: the user's, else the published one; None where neither is known."""
@@ -117,6 +122,10 @@ class Prices:
     def _listed(self, model: str) -> Price | None:
         free = FREE if provider_of(model) in _FREE_PROVIDERS else None
         return self._own.get(model, free)
+
+
+def _whole(request: ModelRequest) -> Usage:
+    return Usage(input_tokens(request), request.max_tokens)
 
 
 def input_tokens(request: ModelRequest) -> int:

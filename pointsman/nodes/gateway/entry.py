@@ -1,5 +1,6 @@
 """What stands between a call and its model: the model's circuit breaker, then the rate limits."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -54,6 +55,10 @@ class Entrance:
         try:
             async with self._limited(model, request, run, entry):
                 yield entry
+        except asyncio.CancelledError:
+            if entry.sent and entry.hung:
+                passage.failed()
+            raise
         except Exception as error:
             if entry.sent and (entry.hung or is_outage(error)):
                 passage.failed()

@@ -7,6 +7,7 @@ earlier one took is given back: the breaker's probe, the tokens, the reservation
 """
 
 import asyncio
+import math
 import random
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -14,33 +15,27 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Literal
 
-from pointsman.errors import (
-    BadOutput,
-    BudgetExceeded,
-    DeadlineExceeded,
-    Misconfigured,
-    ModelRejected,
-    ModelTimeout,
-    NoModel,
-    PointsmanError,
-)
+from pointsman.errors import BudgetExceeded, Misconfigured, NoModel, PointsmanError
 from pointsman.nodes import telemetry
-from pointsman.nodes.budgets import Budgets, Cost
-from pointsman.nodes.event import Cascaded, ModelCalled, ModelFailed
-from pointsman.nodes.gateway import key
+from pointsman.nodes.budgets import Budgets
+from pointsman.nodes.event import Cascaded, Hedged, ModelFailed
+from pointsman.nodes.gateway import key, recorded
+from pointsman.nodes.gateway.asked import Asked
 from pointsman.nodes.gateway.cache import ResponseCache
-from pointsman.nodes.gateway.cascade import STRONG, Cascade
-from pointsman.nodes.gateway.chain import Chain, Retry
-from pointsman.nodes.gateway.cost import Price, Prices, input_tokens
-from pointsman.nodes.gateway.entry import Entrance, Entry
+from pointsman.nodes.gateway.calling import Caller, Pieces, too_late
+from pointsman.nodes.gateway.cascade import STRONG, Cascade, Tier
+from pointsman.nodes.gateway.chain import Ask, Chain, Retry
+from pointsman.nodes.gateway.cost import Price, Prices
+from pointsman.nodes.gateway.entry import Entrance
 from pointsman.nodes.gateway.flight import Flights
+from pointsman.nodes.gateway.hedge import Hedge, Race
 from pointsman.nodes.gateway.journal import Journal
 from pointsman.nodes.gateway.kept import Answer, Tags
 from pointsman.nodes.gateway.providers import provider_of
-from pointsman.nodes.gateway.purse import purse
+from pointsman.nodes.gateway.purse import Worst, purse
 from pointsman.nodes.gateway.reading import Reading
-from pointsman.nodes.gateway.reservation import Booking, booked
-from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Reader, Transport
+from pointsman.nodes.gateway.similar import Near, SimilarAnswers
+from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Reader
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.limits import Breaker, Limiter
 from pointsman.nodes.run import Run
@@ -51,21 +46,18 @@ MAX_PENDING_STEPS = 1_000
 MAX_PENDING_ANSWERS = 100
 """Answers one step may hold for the cache; more are not cached."""
 
-FAIR_SECONDS = 10.0
-"""A model that gave no answer in so long counts as failed for its breaker, even where the run's own
-time ended first."""
-
 Pending = list[Answer]
 
 
 class ModelGateway:
     """Journal, cache, single-flight, budget and fallback chain in front of the transports.
 
-    `chains` maps each tier to its models, first one first, or to a cascade. `timeout` is what one
-    call to one model may take, in seconds; the run's deadline may make it shorter. `breaker` and
-    `limiter` stand before every call to a model. `refused` says what follows when a provider's
-    content policy refuses a request. `guards` is a version of the rules that judge answers: with
-    other rules, cached answers are not found. `draw` (0 to 1) are the dice of the retries.
+    `chains` maps each tier to its models, first one first, to a cascade or to a hedge. `timeout` is
+    what one call to one model may take, in seconds; the run's deadline may make it shorter.
+    `breaker` and `limiter` stand before every call to a model. `refused` says what follows when a
+    provider's content policy refuses a request. `guards` is a version of the rules that judge
+    answers: with other rules, cached answers are not found. `draw` (0 to 1) are the dice of the
+    retries.
 
     `aclose` closes the transports and the cache; the journal belongs to whoever made it.
     """
@@ -73,7 +65,7 @@ class ModelGateway:
     def __init__(
         self,
         *,
-        chains: Mapping[str, tuple[str, ...] | Cascade],
+        chains: Mapping[str, Tier],
         transports: Transports,
         journal: Journal,
         cache: ResponseCache | None = None,
@@ -89,7 +81,12 @@ class ModelGateway:
     ) -> None:
         """Raises Misconfigured for a tier without a model and for a time-out that is none."""
         self._cascades = {tier: c for tier, c in chains.items() if isinstance(c, Cascade)}
-        self._chains = {t: tuple(c) for t, c in chains.items() if not isinstance(c, Cascade)}
+        self._hedges = {tier: c for tier, c in chains.items() if isinstance(c, Hedge)}
+        self._chains = {
+            tier: c.models if isinstance(c, Hedge) else tuple(c)
+            for tier, c in chains.items()
+            if not isinstance(c, Cascade)
+        }
         empty = [tier for tier, models in self._chains.items() if not models or not all(models)]
         if empty:
             raise Misconfigured(
@@ -105,16 +102,26 @@ class ModelGateway:
         self._transports = transports
         self._journal = journal
         self._cache = cache
-        self._prices = Prices(prices)
         self._timeout = timeout
         self._guards = guards
-        self._entrance = Entrance(breaker, limiter)
         self._budgets = budgets
+        known = Prices(prices)
+        self._caller = Caller(
+            entrance=Entrance(breaker, limiter), prices=known, budgets=budgets, timeout=timeout
+        )
+        self._similar = SimilarAnswers(
+            transports=transports, caller=self._caller, journal=journal, guards=guards
+        )
         self._chain = Chain(
-            retry=retry or Retry(), draw=draw, refused=refused, context=self._prices.context
+            retry=retry or Retry(), draw=draw, refused=refused, context=known.context
         )
         self._flights = Flights()
         self._pending: OrderedDict[tuple[str, str], Pending] = OrderedDict()
+
+    @property
+    def budgets(self) -> Budgets | None:
+        """The budgets that this gateway's runs share."""
+        return self._budgets
 
     async def complete(
         self, request: ModelRequest, run: Run, read: Reader | None = None
@@ -128,24 +135,23 @@ class ModelGateway:
         cascade = self._cascades.get(request.tier)
         if cascade is not None:
             return await self._cascaded(cascade, request, run, read)
+        return await self._plain(request, run, read, self._budgets)
+
+    async def _plain(
+        self, request: ModelRequest, run: Run, read: Reader | None, budgets: Budgets | None
+    ) -> ModelReply:
         models = self._models(request.tier)
         reading = Reading(read, request)
-        content = key.content_digest(request)
-        asked = key.journal_digest(content, request.tier)
-        # Counted before the first await, so that calls made at once are numbered as they were made.
-        occurrence = run.occurrences[asked]
-        run.occurrences[asked] += 1
+        asked = Asked.of(request, run, budgets)
         with telemetry.span(f"chat {models[0]}", _attributes(models[0], run)) as span:
-            reply = await self._journal.journal_get(run.id, run.step, occurrence, asked)
+            reply = await recorded.replayed(self._journal, asked)
             if reply is not None:
-                self._hold(run, request, content, occurrence, reply)
-                reply = reply.served_from("journal")
-                self._called(reply, request, run)
+                self._hold(asked, reply, None)
             else:
-                reply = await self._answer(models, request, run, content, occurrence, reading)
-                self._called(reply, request, run)
-                await self._journal.journal_put(run.id, run.step, occurrence, asked, reply)
-                self._hold(run, request, content, occurrence, reply)
+                reply, near = await self._answer(models, asked.beside(), reading)
+                run.emit(recorded.called(reply, asked))
+                await recorded.keep(self._journal, asked, reply)
+                self._hold(asked, reply, near)
             span.set_attribute(telemetry.RESPONSE_MODEL, reply.model)
             span.set_attribute(telemetry.CACHE, reply.source)
             if reply.source == "model":
@@ -158,41 +164,45 @@ class ModelGateway:
         self, cascade: Cascade, request: ModelRequest, run: Run, read: Reader | None
     ) -> ModelReply:
         """A cascade's answer, recorded as one, too: a replay takes the way that was taken."""
+        if request.similar is not None:
+            raise Misconfigured(
+                f"Tier {request.tier!r} is a cascade, which takes no answer of a similar request.",
+                hint="Give the specialist another tier, or cache=True.",
+            )
         reading = Reading(read, request)
-        asked = key.journal_digest(key.content_digest(request), request.tier)
-        occurrence = run.occurrences[asked]
-        run.occurrences[asked] += 1
-        reply = await self._journal.journal_get(run.id, run.step, occurrence, asked)
+        asked = Asked.of(request, run)
+        reply = await recorded.replayed(self._journal, asked, event=False)
         if reply is not None:
-            reply = reply.served_from("journal")
-            self._called(reply, request, run)
             reading.end(reply)
             return reply
+        beside = asked.beside()
         parts = [(part, _for(part, one, request)) for part, one in cascade.requests(request)]
         worst = [await self._worst(part.tier, part, run) for _, part in parts]
-        async with purse(run, worst) as within:
+        async with purse(beside.run, worst, self._budgets) as (within, budgets):
 
             async def ask(part: str, one: ModelRequest) -> ModelReply:
                 along = read if part == STRONG else None
-                return await self.complete(_for(part, one, request), within, along)
+                return await self._plain(_for(part, one, request), within, along, budgets)
 
             reply, verdict = await cascade.answer(request, ask)
-        run.emit(
+        beside.run.emit(
             Cascaded(
-                tier=request.tier, specialist=run.specialist, verdict=verdict, model=reply.model
+                call=asked.call, tier=request.tier, specialist=run.specialist, verdict=verdict,
+                model=reply.model,
             )
-        )
-        await self._journal.journal_put(run.id, run.step, occurrence, asked, reply)
+        )  # fmt: skip
+        await recorded.keep(self._journal, asked, reply)
         if verdict != "escalated":
             reading.end(reply)
         return reply
 
-    async def _worst(self, tier: str, request: ModelRequest, run: Run) -> float | None:
-        """The most a call of the tier can cost, whichever of its models answers."""
-        if run.budget.usd is None:
-            return None
-        each = [await self._prices.worst(model, request) for model in self._models(tier)]
-        return None if None in each else max(usd for usd in each if usd is not None)
+    async def _worst(self, tier: str, request: ModelRequest, run: Run) -> Worst:
+        """The most a call of the tier can take, whichever of its models answers."""
+        models = self._models(tier)
+        seconds = run.remaining(self._timeout)
+        each = [await self._caller.at_most(model, request, run, seconds) for model in models]
+        dearest = max(each, key=lambda one: math.inf if one.usd is None else one.usd)
+        return Worst(models[each.index(dearest)], dearest)
 
     async def settle(self, run: Run, *, keep: bool) -> None:
         """Write the step's new answers to the cache (`keep`), or forget them. Never raises."""
@@ -218,40 +228,43 @@ class ModelGateway:
         return models
 
     async def _answer(
-        self,
-        models: tuple[str, ...],
-        request: ModelRequest,
-        run: Run,
-        content: str,
-        occurrence: int,
-        reading: Reading,
-    ) -> ModelReply:
-        async def walk() -> ModelReply:
-            return await self._walk(models, request, run, reading)
+        self, models: tuple[str, ...], asked: Asked, reading: Reading
+    ) -> tuple[ModelReply, Near | None]:
+        """The answer, and where it lies among similar requests."""
 
-        async with _deadline(run):
-            if not request.cacheable:
-                return await walk()
+        async def walk() -> ModelReply:
+            return await self._walk(models, asked, reading)
+
+        async with _deadline(asked.run):
+            if not asked.request.cacheable:
+                return await walk(), None
+            content, run, occurrence = asked.content, asked.run, asked.occurrence
             keys = [self._key(content, model, run, occurrence) for model in models]
+            near = None
             if self._cache is not None:
                 cached = await self._cache.find(keys)
                 if cached is not None:
-                    return cached.served_from("cache")
+                    return cached.served_from("cache"), None
+                near = await self._similar.near(asked, models, self._cache)
+                if near is not None and near.reply is not None:
+                    return near.reply.served_from("cache"), near
             flight = key.flight_key(content, models, run.tenant, occurrence, guards=self._guards)
             try:
-                return await self._flights.share(flight, walk)
+                return await self._flights.share(flight, walk), near
             except (NoModel, BudgetExceeded):
                 stale = None if self._cache is None else await self._cache.find(keys, stale=True)
                 if stale is None:
                     raise
-                return stale.served_from("cache")
+                return stale.served_from("cache"), None
 
     def _key(self, content: str, model: str, run: Run, occurrence: int) -> str:
         return key.cache_key(content, model, run.tenant, occurrence, guards=self._guards)
 
-    async def _walk(
-        self, models: tuple[str, ...], request: ModelRequest, run: Run, reading: Reading
-    ) -> ModelReply:
+    async def _walk(self, models: tuple[str, ...], asked: Asked, reading: Reading) -> ModelReply:
+        request, run = asked.request, asked.run
+        hedge = self._hedges.get(request.tier)
+        cut: list[tuple[str, float | None]] = []
+
         def failed(model: str, error: PointsmanError, following: str) -> None:
             run.emit(
                 ModelFailed(
@@ -263,98 +276,54 @@ class ModelGateway:
                 )
             )
 
-        async def ask(model: str) -> ModelReply:
-            return await self._call(model, request, run, reading)
+        def lose(model: str, usd: float | None) -> None:
+            cut.append((model, usd))
 
-        return await self._chain.walk(models, ask, tier=request.tier, failed=failed)
+        async def call(model: str, pieces: Pieces) -> ModelReply:
+            return await self._caller.call(
+                self._transports.of(model).send, model, request, run, pieces,
+                budgets=asked.budgets, lost=lose,
+            )  # fmt: skip
 
-    async def _call(
-        self, model: str, request: ModelRequest, run: Run, reading: Reading
-    ) -> ModelReply:
-        """One call to one model, past its breaker and limits and inside the run's budget."""
-        transport = self._transports.of(model)
-        # Looked up now, so that between an answer and its price nothing is waited for.
-        await self._prices.price(model)
-        async with self._entrance.entry(model, request, run) as entry:
-            left = run.remaining(self._timeout)
-            worst = await self._at_most(model, request, run, left)
-            async with booked(run, model, worst, self._budgets) as booking:
-                limit = min(left, booking.seconds)
-                started = asyncio.get_running_loop().time()
-                entry.sent, may_cost = True, True
-                try:
-                    async with asyncio.timeout(limit):
-                        reply = await _send(transport, model, request, limit, reading)
-                    may_cost = False
-                except (TimeoutError, ModelTimeout) as error:
-                    entry.hung = limit >= min(self._timeout, FAIR_SECONDS)
-                    if limit == left < self._timeout:
-                        raise _too_late(run) from error
-                    raise ModelTimeout(f"Model {model} gave no answer in {limit:g} s.") from error
-                except PointsmanError as error:
-                    refused = not isinstance(error, BadOutput) or isinstance(error, ModelRejected)
-                    may_cost = reading.begun or not refused
-                    raise
-                finally:
-                    if may_cost:
-                        self._lost(booking, entry, model)
-                usd = self._prices.actual(model, reply)
-                entry.tokens = (reply.usage.input_tokens + reply.usage.output_tokens) or None
-                elapsed = asyncio.get_running_loop().time() - started
-                booking.settle(Cost(usd, entry.tokens, elapsed))
-        seconds = reply.seconds or elapsed
-        return replace(reply, model=model, usd=usd, seconds=seconds, source="model")
+        async def walk(ask: Ask) -> ModelReply:
+            return await self._chain.walk(models, ask, tier=request.tier, failed=failed)
 
-    async def _at_most(self, model: str, request: ModelRequest, run: Run, seconds: float) -> Cost:
-        """The most that a call can take."""
-        bounded = run.budget.usd is not None or self._budgets is not None
-        usd = await self._prices.worst(model, request) if bounded else None
-        return Cost(usd, input_tokens(request) + request.max_tokens, seconds)
+        if hedge is None:
+            return await walk(lambda model: call(model, reading))
+        after = hedge.wait(self._caller.times)
+        race = Race(hedge.beside, ask=call, reading=reading, failed=failed)
+        answered = ""
+        try:
+            reply = await race.run(walk, after)
+            answered = reply.model
+        finally:
+            if race.hedged:
+                lost, usd = cut[0] if cut else ("", 0.0)
+                run.emit(
+                    Hedged(
+                        tier=request.tier, specialist=run.specialist, after=after,
+                        models=(models[0], hedge.beside), model=answered,
+                        lost=lost, lost_usd=usd,
+                    )
+                )  # fmt: skip
+        return reply
 
-    def _lost(self, booking: Booking, entry: Entry, model: str) -> None:
-        # The provider may charge, and count, an answer that never arrived or could not be used.
-        entry.tokens = None
-        if not self._prices.free(model):
-            booking.lose()
-
-    def _hold(
-        self, run: Run, request: ModelRequest, content: str, occurrence: int, reply: ModelReply
-    ) -> None:
+    def _hold(self, asked: Asked, reply: ModelReply, near: Near | None) -> None:
         """Keep the answer until the step is settled. What came from the cache is there already."""
+        request, run = asked.request, asked.run
         if self._cache is None or not request.cacheable or reply.source == "cache":
             return
         place = (run.id, run.step)
         answers = self._pending.setdefault(place, [])
         self._pending.move_to_end(place)
         if len(answers) < MAX_PENDING_ANSWERS:
-            tags = Tags(
-                team=run.team, specialist=run.specialist, model=reply.model, tenant=run.tenant,
-                prompt_version=request.prompt_version,
-            )  # fmt: skip
-            cached = self._key(content, reply.model, run, occurrence)
+            tags = Tags(model=reply.model, prompt_version=request.prompt_version, **asked.names)
+            cached = self._key(asked.content, reply.model, run, asked.occurrence)
             kept = replace(reply, source="model")
-            answers.append(Answer(cached, kept, tags, request=request))
+            similar = None if near is None else near.place(reply)
+            answers.append(Answer(cached, kept, tags, request=request, similar=similar))
         while len(self._pending) > MAX_PENDING_STEPS:
             self._pending.popitem(last=False)
-
-    def _called(self, reply: ModelReply, request: ModelRequest, run: Run) -> None:
-        new = reply.source == "model"
-        shared = reply.source in ("cache", "flight")
-        run.emit(
-            ModelCalled(
-                purpose=request.purpose,
-                specialist=run.specialist,
-                model=reply.model,
-                source=reply.source,
-                input_tokens=reply.usage.input_tokens if new else 0,
-                output_tokens=reply.usage.output_tokens if new else 0,
-                cached_tokens=reply.usage.cached_tokens if new else 0,
-                usd=reply.usd if new else 0.0,
-                saved_usd=reply.usd if shared else 0.0,
-                seconds=reply.seconds if new else 0.0,
-                saved_seconds=reply.seconds if shared else 0.0,
-            )
-        )
 
 
 def _part(tier: str, part: str) -> str:
@@ -366,15 +335,6 @@ def _for(part: str, one: ModelRequest, request: ModelRequest) -> ModelRequest:
     return replace(one, tier=_part(request.tier, part))
 
 
-async def _send(
-    transport: Transport, model: str, request: ModelRequest, limit: float, reading: Reading
-) -> ModelReply:
-    read = reading.next_try()
-    if read is None:
-        return await transport.send(model, request, limit)
-    return await transport.send(model, request, limit, read)
-
-
 @asynccontextmanager
 async def _deadline(run: Run) -> AsyncGenerator[None]:
     """Ends the block at the run's deadline, whatever it waits for. Raises DeadlineExceeded."""
@@ -383,14 +343,7 @@ async def _deadline(run: Run) -> AsyncGenerator[None]:
         async with asyncio.timeout(left):
             yield
     except TimeoutError as error:
-        raise _too_late(run) from error
-
-
-def _too_late(run: Run) -> DeadlineExceeded:
-    return DeadlineExceeded(
-        f"Run {run.id} of team {run.team!r} reached its deadline while a model was at work.",
-        hint="Give it a later deadline= or none.",
-    )
+        raise too_late(run) from error
 
 
 def _attributes(model: str, run: Run) -> telemetry.Attributes:

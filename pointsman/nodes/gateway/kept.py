@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hmac import compare_digest
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationError
 
@@ -13,13 +13,16 @@ from pointsman.nodes.gateway.codec import StoredReply, encode_reply, unicode
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
 from pointsman.nodes.message import Frozen
 
+if TYPE_CHECKING:
+    from pointsman.nodes.gateway.similarrow import Alike
+
 MAX_VALUE = 4 << 20
 """Bytes of one answer; a longer one is neither kept nor read."""
 
 TAGS = ("team", "specialist", "model", "tenant", "prompt_version")
 
 _SCHEMA = "pointsman.kept@1"
-_SEAL = 32
+SEAL = 32
 _Moment = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -44,6 +47,8 @@ class Answer:
     tags: Tags = field(default_factory=Tags)
     ttl: float | None = None
     request: ModelRequest | None = None
+    similar: "Alike | None" = None
+    """Where similar requests find it; None where they may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +115,16 @@ def encode(
         allow_nan=False,
     )
     body = f'{head[:-1]}, "reply": {encode_reply(answer.reply)}}}'.encode()
-    return _seal(key, body, secret) + body
+    return seal(key, body, secret) + body
 
 
 def decode(key: str, value: bytes, *, secret: bytes) -> Kept | None:
     """The answer of that row; None for one that is damaged, edited, moved from another row, sealed
     with another secret, too long, or another version's. Nothing is parsed before the seal."""
-    if not _SEAL < len(value) <= MAX_VALUE:
+    if not SEAL < len(value) <= MAX_VALUE:
         return None
-    seal, body = value[:_SEAL], value[_SEAL:]
-    if not compare_digest(seal, _seal(key, body, secret)):
+    told, body = value[:SEAL], value[SEAL:]
+    if not compare_digest(told, seal(key, body, secret)):
         return None
     try:
         found = _StoredKept.model_validate_json(body, strict=True)
@@ -136,7 +141,7 @@ def decode(key: str, value: bytes, *, secret: bytes) -> Kept | None:
     )
 
 
-def _seal(key: str, body: bytes, secret: bytes) -> bytes:
+def seal(key: str, body: bytes, secret: bytes) -> bytes:
     """Keyed BLAKE2b over key and body (RFC 7693), as 32 hex digits."""
     name = key.encode("utf-8", "surrogatepass")
     made = hashlib.blake2b(

@@ -15,9 +15,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol, cast
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from pointsman.errors import (
+    BadOutput,
     Misconfigured,
     ModelAuth,
     ModelOverloaded,
@@ -28,6 +29,7 @@ from pointsman.errors import (
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.gateway import wire
 from pointsman.nodes.gateway.chunks import Assembled
+from pointsman.nodes.gateway.embedding import packed
 from pointsman.nodes.gateway.faults import Vendor, fault
 from pointsman.nodes.gateway.shape import choice_schema
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Read
@@ -61,6 +63,9 @@ class LiteLLM(Vendor, Protocol):
         self, *, model: str, messages: list[JsonObject], timeout: float, max_retries: int,
         drop_params: bool, **options: JsonValue,
     ) -> BaseModel | AsyncIterator[BaseModel]: ...  # fmt: skip
+    async def aembedding(
+        self, *, model: str, input: list[str], timeout: float, max_retries: int  # noqa: A002
+    ) -> BaseModel: ...  # fmt: skip
     def get_supported_openai_params(self, *, model: str) -> list[str] | None: ...
     def supports_response_schema(self, *, model: str) -> bool: ...
 
@@ -127,9 +132,56 @@ class LiteLLMTransport:
             reply = wire.read_reply(completion, model, request)
         return replace(reply, seconds=asyncio.get_running_loop().time() - started)
 
+    async def embed(
+        self, model: str, request: ModelRequest, timeout: float, read: Read | None = None
+    ) -> ModelReply:
+        """Embed the text of the request's last turn; the reply's text is the vector, packed.
+        Nothing is read as it comes. Raises as `send` does."""
+        try:
+            async with asyncio.timeout(timeout):
+                if self._litellm is None:
+                    self._litellm = await asyncio.to_thread(load)
+                return await _embedded(self._litellm, model, request.turns[-1].content)
+        except TimeoutError as error:
+            raise ModelTimeout(f"Model {model} gave no answer in {timeout:g} s.") from error
+
     async def aclose(self) -> None:
         """Nothing to close: LiteLLM keeps one pool of connections per process and event loop, which
         other teams may be using, and closes it when the loop ends or the process exits."""
+
+
+class _Numbers(BaseModel):
+    embedding: list[float]
+
+
+class _Embedding(BaseModel):
+    data: list[_Numbers] = Field(min_length=1)
+    usage: wire.Tokens | None = None
+
+
+async def _embedded(litellm: LiteLLM, model: str, text: str) -> ModelReply:
+    provider = _provider(litellm, model)
+    _refuse_blank_key(model, provider)
+    started = asyncio.get_running_loop().time()
+    try:
+        response = await litellm.aembedding(
+            model=model, input=[text], timeout=CLIENT_TIMEOUT, max_retries=0
+        )
+    except Exception as error:
+        if is_control_flow(error):
+            raise
+        raise fault(litellm, error, model=model, provider=provider) from None
+    try:
+        made = _Embedding.model_validate(response.model_dump())
+    except ValidationError:
+        raise BadOutput(f"Model {model} answered something that is no embedding.") from None
+    return ModelReply(
+        model=model,
+        text=packed(made.data[0].embedding),
+        usage=(made.usage or wire.Tokens()).usage(),
+        usd=_cost(response),
+        seconds=asyncio.get_running_loop().time() - started,
+    )
 
 
 def _refuse_blank_key(model: str, provider: str) -> None:

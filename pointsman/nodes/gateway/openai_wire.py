@@ -5,7 +5,6 @@ base URLs come from the variables that LiteLLM reads, so that a model's name mea
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, cast
@@ -18,11 +17,11 @@ from pointsman.errors import (
     is_control_flow,
 )
 from pointsman.nodes.digest import JsonObject
-from pointsman.nodes.gateway import wire
+from pointsman.nodes.gateway import jsonbytes, wire
 from pointsman.nodes.gateway.chunks import Assembled, events
 from pointsman.nodes.gateway.failure import Failed, kind_of, plain_code, seconds_of, worded
 from pointsman.nodes.gateway.providers import PROVIDERS, Lookup, base_of, provider_of, reasons
-from pointsman.nodes.gateway.shape import choice_schema, json_object
+from pointsman.nodes.gateway.shape import choice_schema
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Read
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ class OpenAIWireTransport:
         provider = provider_of(model)
         url = f"{base_of(provider, self._lookup)}/chat/completions"
         key = PROVIDERS[provider].key(self._lookup, model=model)
-        body = json.dumps(_body(model, request, stream=read is not None)).encode()
+        body = jsonbytes.encode(_body(model, request, stream=read is not None), model=model)
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
@@ -113,7 +112,7 @@ def _is_stream(response: "ClientResponse") -> bool:
 async def _read(response: "ClientResponse", model: str, read: Read | None) -> JsonObject:
     chunks = cast("AsyncIterable[bytes]", response.content.iter_any())
     if read is None:
-        return json_object((await _whole(chunks, model)).decode("utf-8", "replace")) or {}
+        return jsonbytes.decode_object(await _whole(chunks, model)) or {}
     made = Assembled()
     async for event in events(chunks, model=model):
         if "error" in event:
@@ -135,7 +134,7 @@ async def _whole(chunks: AsyncIterable[bytes], model: str) -> bytes:
 
 
 async def _refused(response: "ClientResponse", model: str, provider: str) -> NoReturn:
-    said = json_object((await response.content.read(1 << 20)).decode("utf-8", "replace")) or {}
+    said = jsonbytes.decode_object(await response.content.read(1 << 20)) or {}
     error = said.get("error")
     code = plain_code(error.get("code") if isinstance(error, dict) else None)
     kind = kind_of(response.status, code)

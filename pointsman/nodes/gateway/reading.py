@@ -20,6 +20,11 @@ class Reading:
         """Whether the reader has pieces of the try under way."""
         return bool(self._pieces)
 
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody reads the pieces as they come."""
+        return self._reader is not None and not self._shaped
+
     def next_try(self) -> Read | None:
         """What takes the pieces of one call to a model; None where nobody reads them as they come.
         Pieces of an earlier call are taken back."""

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from pointsman.errors import BudgetExceeded, is_control_flow
 from pointsman.nodes.budgets import Budgets, Cost, Hold
-from pointsman.nodes.run import Run
+from pointsman.nodes.run import Budget, Run, Spend
 
 log = logging.getLogger("pointsman.gateway")
 
@@ -22,37 +22,45 @@ class Reservation:
         """Set aside. Raises BudgetExceeded, and sets nothing aside, when it does not fit.
 
         Nothing is awaited between the check and the taking, so concurrent calls that share the
-        run's `Spend` cannot both take the last of it.
+        run's `Spend` cannot both take the last of it. Nor can runs that work for one run.
         """
-        _check(run, worst)
-        self._spend = run.spend
+        whose, budget, spend = f"Run {run.id} of team {run.team!r}", run.budget, run.spend
+        _check(whose, budget, spend, worst)
+        while spend.above is not None:
+            budget, spend = spend.above
+            _check(f"{whose}, with all that its root run gave to others,", budget, spend, worst)
+        self._spends = tuple(run.spend.all())
         self._usd = worst or 0.0
         self._held = True
-        self._spend.held_usd += self._usd
-        self._spend.held_calls += 1
+        for one in self._spends:
+            one.held_usd += self._usd
+            one.held_calls += 1
 
     def settle(self, usd: float | None) -> None:
         """The call gave an answer that cost `usd`; None is unknown."""
         self.release()
-        self._spend.calls += 1
-        if usd is None:
-            self._spend.unpriced += 1
-        else:
-            self._spend.usd += usd
+        for one in self._spends:
+            one.calls += 1
+            if usd is None:
+                one.unpriced += 1
+            else:
+                one.usd += usd
 
     def lose(self) -> None:
         """The call may have cost something, and nobody knows what: counted as unpriced, and for
         the budget at its worst."""
         self.release()
-        self._spend.unpriced += 1
-        self._spend.lost_usd += self._usd
+        for one in self._spends:
+            one.unpriced += 1
+            one.lost_usd += self._usd
 
     def release(self) -> None:
         """The call cost nothing. Safe after any of the others."""
         if self._held:
             self._held = False
-            self._spend.held_usd -= self._usd
-            self._spend.held_calls -= 1
+            for one in self._spends:
+                one.held_usd -= self._usd
+                one.held_calls -= 1
 
 
 class Booking:
@@ -96,13 +104,15 @@ async def booked(
             yield booking
         finally:
             if hold is not None:
-                await _end(hold, booking.used)
+                await end(hold, booking.used)
     finally:
         own.release()
 
 
-async def _end(hold: Hold, used: Cost | None) -> None:
-    """An answer that was paid for is not lost because the budgets cannot be written: what is not
+async def end(hold: Hold, used: Cost | None) -> None:
+    """Say what became of a call; None: it was never made. Never raises for a store that fails.
+
+    An answer that was paid for is not lost because the budgets cannot be written: what is not
     settled counts at its worst case once its lease ends."""
     try:
         await (hold.release() if used is None else hold.settle(used))
@@ -112,9 +122,7 @@ async def _end(hold: Hold, used: Cost | None) -> None:
         log.warning("a budget could not be settled: %s", type(error).__name__)
 
 
-def _check(run: Run, worst: float | None) -> None:
-    spend, budget = run.spend, run.budget
-    whose = f"Run {run.id} of team {run.team!r}"
+def _check(whose: str, budget: Budget, spend: Spend, worst: float | None) -> None:
     if budget.calls is not None and spend.calls + spend.held_calls >= budget.calls:
         raise BudgetExceeded(
             f"{whose} has used its budget of {budget.calls} model calls.",

@@ -1,6 +1,7 @@
 """The shape a request asks its answer to have, and the strict reading of an answer against it."""
 
 import json
+import math
 from typing import cast
 
 from pydantic import JsonValue
@@ -65,6 +66,16 @@ def json_object(text: str) -> JsonObject | None:
 
 def _json(text: str) -> JsonValue:
     try:
-        return cast("JsonValue", json.loads(text))
+        found = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        return cast("JsonValue", found)
     except (ValueError, RecursionError):
         return None
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else _no_number(number)

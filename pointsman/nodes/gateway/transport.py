@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from pointsman.errors import Attempt
 from pointsman.nodes.digest import JsonObject
+from pointsman.nodes.gateway.embedding import Similar
 from pointsman.nodes.message import ToolCall, Turn
 
 
@@ -43,6 +44,8 @@ class ModelRequest:
     prompt_version: str = ""
     tier: str = "fast"
     cacheable: bool = True
+    similar: Similar | None = None
+    """Whether the cached answer of a similar request may serve; not part of the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,9 @@ class ModelReply:
     probabilities: tuple[tuple[str, float], ...] = ()
     """For `choices`: each choice and its probability, highest first; empty where unknown."""
     source: Literal["model", "cache", "journal", "flight"] = "model"
+    similarity: float | None = None
+    """Of the request that this answered to the one that was asked, where that was another one:
+    the cosine of their embeddings."""
     fallbacks: tuple[Attempt, ...] = ()
     """Models of the chain that were asked before `model` and failed: why it was this one."""
 
@@ -90,6 +96,17 @@ class Reader(Protocol):
 
     def restart(self) -> None:
         """What came so far is no part of the answer: the model failed and another one begins."""
+        ...
+
+
+class Embeds(Protocol):
+    """One way to reach models that embed texts."""
+
+    async def embed(
+        self, model: str, request: ModelRequest, timeout: float, read: Read | None = None
+    ) -> ModelReply:
+        """Embed the text of the request's last turn, once, within `timeout` seconds. The reply's
+        text is the vector, as `embedding.packed` writes it. Raises what `Transport.send` does."""
         ...
 
 

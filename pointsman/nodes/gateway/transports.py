@@ -1,10 +1,11 @@
 """Transports: which transport serves a model, by its name. Each is made at its first use."""
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
-from pointsman.errors import UnknownModel
+from pointsman.errors import Misconfigured, UnknownModel
 from pointsman.nodes.gateway.providers import PROVIDERS, Lookup, provider_of
-from pointsman.nodes.gateway.transport import Transport
+from pointsman.nodes.gateway.transport import Embeds, Transport
 
 TransportFactory = Callable[[], Transport]
 
@@ -59,9 +60,28 @@ class Transports:
             name, factory = LEAN, lambda: _lean(lookup)
         else:
             name, factory = LITELLM, self._factories[LITELLM]
+        return self._kept(name, factory)
+
+    def _kept(self, name: str, factory: TransportFactory) -> Transport:
         if name not in self._made:
             self._made[name] = factory()
         return self._made[name]
+
+    def embedder(self, model: str) -> Embeds:
+        """What embeds texts with the model: its own transport where that embeds, else LiteLLM's.
+
+        Raises Misconfigured where neither does.
+        """
+        name = provider_of(model)
+        own = self.of(model) if name in self._factories else None
+        for transport in (own, self._kept(LITELLM, self._factories[LITELLM])):
+            embed = getattr(transport, "embed", None)
+            if embed is not None:
+                return cast("Embeds", transport)
+        raise Misconfigured(
+            f"Nothing embeds texts with model {model!r}.",
+            hint='Try "openai/text-embedding-3-small", or a LocalEmbedding.',
+        )
 
     async def aclose(self) -> None:
         """Close every transport that was made, also when one fails to. Safe to call twice."""

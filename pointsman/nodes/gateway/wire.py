@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -76,14 +77,21 @@ class _Details(BaseModel):
     cached_tokens: int | None = None
 
 
-class _Tokens(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+_Count = Annotated[int, Field(ge=0, le=10**12)]
+"""Tokens: below 0 or beyond any bill is no count."""
+
+
+class Tokens(BaseModel):
+    """What a provider counts."""
+
+    prompt_tokens: _Count = 0
+    completion_tokens: _Count = 0
     prompt_tokens_details: _Details | None = None
     prompt_cache_hit_tokens: int | None = None
     """DeepSeek's name for it."""
 
     def usage(self) -> Usage:
+        """As ours."""
         told = self.prompt_tokens_details
         cached = (told.cached_tokens if told else None) or self.prompt_cache_hit_tokens or 0
         return Usage(
@@ -95,7 +103,7 @@ class _Response(BaseModel):
     """A chat completion in the OpenAI shape, to which LiteLLM brings every provider's."""
 
     choices: list[_Choice] = Field(min_length=1)
-    usage: _Tokens | None = None
+    usage: Tokens | None = None
 
 
 def read_reply(response: Mapping[str, object], model: str, request: ModelRequest) -> ModelReply:
@@ -108,7 +116,7 @@ def read_reply(response: Mapping[str, object], model: str, request: ModelRequest
         read = _Response.model_validate(response)
     except ValidationError:
         raise BadOutput(f"Model {model} answered something that is no chat completion.") from None
-    said, usage = read.choices[0].message, read.usage or _Tokens()
+    said, usage = read.choices[0].message, read.usage or Tokens()
     if read.choices[0].finish_reason == "content_filter":
         raise ContentRefused(f"The provider of {model} withheld the answer (content policy).")
     calls = tuple(_tool_call(call, n, model) for n, call in enumerate(said.tool_calls or ()))

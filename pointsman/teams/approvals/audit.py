@@ -22,7 +22,7 @@ from pointsman.teams.tickets import Ticket
 GENESIS = "0" * 64
 """The hash before the first row."""
 
-Action = Literal["open", "grant", "use", "revoke"] | Step
+Action = Literal["open", "grant", "use", "revoke", "redrive", "drop"] | Step
 
 
 class AuditEntry(Frozen):

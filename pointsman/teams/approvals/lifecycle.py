@@ -148,6 +148,11 @@ def _fits(ticket: Ticket, decision: Decision) -> None:
             " people must.",
             hint="Nothing was changed. Ask somebody else.",
         )
+    if approves and ticket.kind == "route" and not ticket.runs.get("to"):
+        raise InvalidDecision(
+            f"Ticket {ticket.id} proposes nobody, so there is nothing to approve.",
+            hint="Nothing was changed. Edit `to`, answer yourself, or reject it.",
+        )
     if decision.type not in TAKES[ticket.kind]:
         raise InvalidDecision(
             f"Ticket {ticket.id} is of kind {ticket.kind!r}: it takes no {decision.type}.",

@@ -40,7 +40,7 @@ def migrate(db: sqlite3.Connection, version: int, path: Path) -> None:
             f" {SCHEMA_VERSION} and older ones.",
             hint="Use the version of pointsman that wrote it, or another POINTSMAN_HOME.",
         )
-    for step in _STEPS[version - 1 :]:
+    for step in STEPS[version - 1 :]:
         step(db)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
@@ -59,7 +59,7 @@ def _to_4(db: sqlite3.Connection) -> None:
     script(db, "to_4.sql")
 
 
-_STEPS = (_to_2, _to_3, _to_4)
+STEPS = (_to_2, _to_3, _to_4)
 """From schema 1 on, in their order."""
 
 

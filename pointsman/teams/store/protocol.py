@@ -9,10 +9,11 @@ from pointsman.guardrails.sealing import VaultRow
 from pointsman.nodes.event import Recorded
 from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.nodes.message import Message, Status
-from pointsman.teams.approvals.audit import AuditRow
+from pointsman.teams.approvals.audit import AuditEntry, AuditRow
 from pointsman.teams.approvals.grant import Grant
 from pointsman.teams.approvals.lifecycle import Move
 from pointsman.teams.result import Result
+from pointsman.teams.store.entries import BoardScope, EntryRow, EntryWrite, Put, Token
 from pointsman.teams.tickets import Ticket, TicketStatus
 
 RunState = Literal["running"] | Status
@@ -40,6 +41,41 @@ class RunRow:
     """Time it was worked on."""
     cancelled_by: str = ""
     result: Result | None = None
+    parent: str = ""
+    """The run that gave it its task; empty for one that a message began."""
+    root: str = ""
+    """The run at the top of its tree of runs; empty where it is that itself."""
+    task: str = ""
+    """Which task of its parent's delegation it does."""
+    pinned: str = ""
+    """The specialist that gets it, unrouted; empty: the router decides."""
+    attempt: int = 1
+    """2 after it was driven again from the start, and so on."""
+    dropped: str = ""
+    """Who gave it up after it had failed."""
+
+    @property
+    def top(self) -> str:
+        """The run at the top of its tree."""
+        return self.root or self.run
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A message of a thread's log, and its place there."""
+
+    seq: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a thread's log says up to and with the message at `upto`."""
+
+    upto: int
+    text: str
+    run: str
+    """The run that made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +142,8 @@ class Store(Protocol):
     """
 
     async def add_run(self, row: RunRow) -> bool:
-        """Insert the run. False, and no change, when a run of that id exists."""
+        """Insert the run. False, and no change, when a run of that id exists. A child of a run
+        that is to be cancelled is to be cancelled too."""
         ...
 
     async def find_run(self, run: str) -> RunRow | None: ...
@@ -130,16 +167,57 @@ class Store(Protocol):
         ...
 
     async def ask_cancel(self, run: str, by: str) -> None:
-        """Note that somebody wants the run cancelled; it stops at the next step."""
+        """Note that somebody wants the run cancelled, with all that it gave to others; each stops
+        at its next step."""
+        ...
+
+    async def dead(self, team: str, *, limit: int = 500) -> tuple[RunRow, ...]:
+        """Runs that failed, wholly or after a part was done, that a message began, and that nobody
+        has dropped; oldest first."""
+        ...
+
+    async def redrive(self, row: RunRow, entry: AuditEntry) -> bool:
+        """Let a failed run begin anew: compare-and-set from where it failed, and the attempt of
+        `row`, to `running` and the next one, on a LangGraph thread of its own, with the time, money
+        and calls that `row` gives. With its audit row. False, and no change, when it stands
+        otherwise."""
+        ...
+
+    async def drop(self, run: str, entry: AuditEntry) -> bool:
+        """Give a failed run up: note `entry.by`, with its audit row. False, and no change, when it
+        has not failed or was dropped before."""
+        ...
+
+    async def children(self, run: str) -> tuple[RunRow, ...]:
+        """The runs to which a run gave work, oldest first."""
+        ...
+
+    async def offspring(self, run: str) -> tuple[RunRow, ...]:
+        """The same, and theirs, down to the last: parents before their children."""
         ...
 
     async def log(self, row: RunRow, message: Message) -> None:
         """Append to the log of the run's thread. The same message id again changes nothing."""
         ...
 
-    async def window(self, row: RunRow, *, limit: int) -> list[Message]:
-        """The last `limit` messages of earlier runs in the run's thread, oldest first. A thread is
-        its tenant's own: the same name under another tenant is another thread."""
+    async def line(self, row: RunRow, *, limit: int = 100) -> tuple[RunRow, ...]:
+        """The runs of the run's thread that are to be worked on, who is first first: one that was
+        begun, then by priority, then as they came. Only such as a message of the thread began, and
+        that are not in somebody else's graph."""
+        ...
+
+    async def logged(self, row: RunRow, *, after: int, limit: int) -> tuple[Logged, ...]:
+        """Messages of earlier runs in the run's thread with a place after that, oldest first: the
+        last `limit` of them. A thread is its tenant's own: the same name under another tenant is
+        another thread."""
+        ...
+
+    async def summary(self, row: RunRow) -> Summary | None:
+        """The newest summary of what earlier runs left in the run's thread."""
+        ...
+
+    async def add_summary(self, row: RunRow, summary: Summary) -> None:
+        """Add it to the run's thread. One up to the same message replaces it."""
         ...
 
     async def last_specialist(self, row: RunRow) -> str:
@@ -249,6 +327,57 @@ class Store(Protocol):
         None while somebody else holds it."""
         ...
 
+    async def renew(self, token: Token, ttl: float) -> bool:
+        """Hold the lease for `ttl` seconds from now. False, and no change, when somebody else took
+        it meanwhile or it was released; never takes it anew."""
+        ...
+
     async def release(self, name: str, owner: str) -> None: ...
+
+    async def holder(self, name: str) -> Token | None:
+        """Who holds the lease now; None for nobody."""
+        ...
+
+    async def board_put(
+        self, scope: BoardScope, write: EntryWrite, *, expect: int, token: Token | None = None
+    ) -> Put:
+        """Write the next version of an entry if `expect` is the one that stands (0: none does); in
+        one transaction with the check of the token and of the entry's lease.
+
+        Not written: the row that stands. The same `once` again: the row it made then. Raises Fenced
+        for a token that is not valid now, InvalidEntry when the scope is full."""
+        ...
+
+    async def board_get(self, scope: BoardScope, key: str) -> EntryRow | None:
+        """The newest version. None where there is none, and for a removed or expired one."""
+        ...
+
+    async def board_list(
+        self, scope: BoardScope, *, after: str = "", limit: int = 100
+    ) -> tuple[EntryRow, ...]:
+        """What can be read in a scope, by key, beginning after the key `after`."""
+        ...
+
+    async def board_history(
+        self, scope: BoardScope, key: str, *, after: int = 0, limit: int = 100, back: bool = False
+    ) -> tuple[EntryRow, ...]:
+        """The versions after `after` that are kept, oldest first, or newest first (`back`); removed
+        and expired ones too."""
+        ...
+
+    async def board_written(self, scope: BoardScope, key: str, once: str) -> EntryRow | None:
+        """The version that the write with this mark made, while it is kept."""
+        ...
+
+    async def board_scopes(
+        self, team: str, tenant: str, *, limit: int = 1000
+    ) -> tuple[BoardScope, ...]:
+        """The scopes of a tenant in which something was written, by thread."""
+        ...
+
+    async def board_erase(self, scope: BoardScope) -> int:
+        """Delete all entries of a scope with their history, for good: how many rows. Versions go
+        on where they stood."""
+        ...
 
     async def aclose(self) -> None: ...

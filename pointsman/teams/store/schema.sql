@@ -15,10 +15,20 @@ CREATE TABLE runs (
   cancelled_by TEXT NOT NULL DEFAULT '',
   specialist TEXT NOT NULL DEFAULT '',
   result TEXT,
-  created REAL NOT NULL
+  created REAL NOT NULL,
+  parent TEXT NOT NULL DEFAULT '', -- the run that gave the work; empty for one that a message began
+  root TEXT NOT NULL DEFAULT '',   -- the run at the top of its tree; empty where it is that itself
+  task TEXT NOT NULL DEFAULT '',
+  pinned TEXT NOT NULL DEFAULT '', -- who does it, unrouted
+  attempt INTEGER NOT NULL DEFAULT 1,
+  dropped TEXT NOT NULL DEFAULT '' -- who gave a failed run up
 ) STRICT;
 CREATE INDEX runs_by_state ON runs (team, state, created);
 CREATE INDEX runs_by_thread ON runs (team, tenant, thread, created);
+CREATE INDEX runs_in_line ON runs (team, tenant, thread) WHERE state = 'running';
+CREATE INDEX runs_dead ON runs (team, created)
+  WHERE state IN ('failed', 'partial') AND parent = '' AND dropped = '';
+CREATE INDEX runs_by_parent ON runs (parent, created) WHERE parent != '';
 
 CREATE TABLE log (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -122,4 +132,44 @@ CREATE TABLE vault (
   sealed BLOB NOT NULL,
   UNIQUE (run, label, number),
   UNIQUE (run, label, mac)
+) STRICT;
+
+-- Every version of every blackboard entry that is kept. The newest of a key is the entry.
+CREATE TABLE board (
+  team TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  thread TEXT NOT NULL,               -- empty: of the whole team
+  key TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  schema TEXT NOT NULL,
+  value TEXT,                         -- NULL: removed
+  author TEXT NOT NULL,
+  run TEXT NOT NULL,
+  why TEXT NOT NULL,
+  once TEXT NOT NULL,                 -- the same write again is known by it
+  at REAL NOT NULL,
+  expires REAL,
+  epoch INTEGER,                      -- of the lease that the write carried
+  PRIMARY KEY (team, tenant, thread, key, version)
+) STRICT;
+CREATE UNIQUE INDEX board_once ON board (team, tenant, thread, key, once) WHERE once != '';
+
+-- A new key begins above the version of every key that was forgotten.
+CREATE TABLE board_floors (
+  team TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  thread TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  PRIMARY KEY (team, tenant, thread)
+) STRICT;
+
+-- What older messages of a thread came to; the messages stay in the log.
+CREATE TABLE summaries (
+  team TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  thread TEXT NOT NULL,
+  upto INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  run TEXT NOT NULL,
+  PRIMARY KEY (team, tenant, thread, upto)
 ) STRICT;

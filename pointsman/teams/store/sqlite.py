@@ -1,15 +1,21 @@
 """The store on SQLite."""
 
 from collections.abc import Sequence
+from sqlite3 import Connection
 
 from pydantic import TypeAdapter
 
 from pointsman.nodes.gateway.codec import decode_reply, encode_reply
 from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.nodes.message import Message
+from pointsman.teams.approvals.audit import AuditEntry
 from pointsman.teams.result import Result
+from pointsman.teams.store import auditrows
+from pointsman.teams.store.boardrows import BoardRows
 from pointsman.teams.store.effectrows import EffectRows
 from pointsman.teams.store.eventrows import EventRows
+from pointsman.teams.store.leaserows import LeaseRows
+from pointsman.teams.store.logrows import LogRows
 from pointsman.teams.store.protocol import RunRow, RunState
 from pointsman.teams.store.ticketrows import TicketRows
 from pointsman.teams.store.vaultrows import VaultTable
@@ -17,11 +23,21 @@ from pointsman.teams.store.vaultrows import VaultTable
 _STATE: TypeAdapter[RunState] = TypeAdapter(RunState)
 _RUN = (
     "run, team, thread, tenant, request, state, root_thread, nested, seconds_left, budget_usd,"
-    " budget_calls, seconds, cancelled_by, result"
+    " budget_calls, seconds, cancelled_by, result, parent, root, task, pinned,"
+    " attempt, dropped"
+)
+_FAILED = (
+    "state IN ('failed', 'partial') AND (state = 'failed'"
+    " OR coalesce(json_extract(result, '$.error'), '') != '')"
+)
+"""Failed, or failed after a part of it was done."""
+_OFFSPRING = (
+    "WITH RECURSIVE tree (run, depth) AS (SELECT ?1, 0 UNION ALL"
+    " SELECT r.run, depth + 1 FROM runs r JOIN tree t ON r.parent = t.run WHERE r.parent != '')"
 )
 
 
-class SqliteStore(TicketRows, EffectRows, EventRows, VaultTable):
+class SqliteStore(TicketRows, EffectRows, EventRows, LogRows, VaultTable, BoardRows, LeaseRows):
     """`Store` on one SQLite file. Timestamps are seconds since the epoch by `clock`."""
 
     # Runs
@@ -30,11 +46,23 @@ class SqliteStore(TicketRows, EffectRows, EventRows, VaultTable):
         values = (
             row.run, row.team, row.thread, row.tenant, row.request.model_dump_json(), row.state,
             row.root_thread, row.nested, row.seconds_left, row.budget_usd, row.budget_calls,
-            row.seconds, row.cancelled_by, None, self._clock(),
+            row.seconds, row.cancelled_by, None, row.parent, row.root, row.task, row.pinned,
+            row.attempt, row.dropped, self._clock(),
         )  # fmt: skip
         marks = ",".join("?" * len(values))
         sql = f"INSERT OR IGNORE INTO runs ({_RUN}, created) VALUES ({marks})"  # noqa: S608 (constants)
-        return await self._do(lambda db: db.execute(sql, values).rowcount == 1)
+        inherit = (
+            "UPDATE runs SET cancelled_by = p.cancelled_by FROM runs p"
+            " WHERE runs.run = ? AND p.run = runs.parent AND p.cancelled_by != ''"
+        )
+
+        def add(db: Connection) -> bool:
+            new = db.execute(sql, values).rowcount == 1
+            if new and row.parent:
+                db.execute(inherit, (row.run,))
+            return new
+
+        return await self._do(add)
 
     async def find_run(self, run: str) -> RunRow | None:
         sql = f"SELECT {_RUN} FROM runs WHERE run = ?"  # noqa: S608 (constants)
@@ -78,34 +106,66 @@ class SqliteStore(TicketRows, EffectRows, EventRows, VaultTable):
         return tuple(run for (run,) in rows)
 
     async def ask_cancel(self, run: str, by: str) -> None:
-        sql = "UPDATE runs SET cancelled_by = ? WHERE run = ?"
-        await self._do(lambda db: db.execute(sql, (by, run)))
+        sql = f"{_OFFSPRING} UPDATE runs SET cancelled_by = ?2 WHERE run IN (SELECT run FROM tree)"  # noqa: S608 (constants)
+        await self._do(lambda db: db.execute(sql, (run, by)))
 
-    # The thread's log
+    async def children(self, run: str) -> tuple[RunRow, ...]:
+        sql = f"SELECT {_RUN} FROM runs WHERE parent = ? AND parent != '' ORDER BY created, rowid"  # noqa: S608 (constants)
+        return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, (run,)))))
 
-    async def log(self, row: RunRow, message: Message) -> None:
+    async def offspring(self, run: str) -> tuple[RunRow, ...]:
         sql = (
-            "INSERT OR IGNORE INTO log (team, tenant, thread, run, message_id, message)"
-            " VALUES (?, ?, ?, ?, ?, ?)"
+            f"{_OFFSPRING} SELECT {_RUN} FROM runs JOIN tree USING (run)"  # noqa: S608 (constants)
+            " WHERE depth > 0 ORDER BY depth, created, runs.rowid"
         )
-        values = (
-            row.team, row.tenant, row.thread, row.run, message.id, message.model_dump_json(),
-        )  # fmt: skip
-        await self._do(lambda db: db.execute(sql, values))
+        return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, (run,)))))
 
-    async def window(self, row: RunRow, *, limit: int) -> list[Message]:
+    # Dead letters
+
+    async def dead(self, team: str, *, limit: int = 500) -> tuple[RunRow, ...]:
         sql = (
-            "SELECT message FROM log WHERE team = ? AND tenant = ? AND thread = ? AND seq <"
-            " coalesce((SELECT min(seq) FROM log WHERE run = ?), 9e18) ORDER BY seq DESC LIMIT ?"
+            f"SELECT {_RUN} FROM runs WHERE team = ? AND parent = '' AND dropped = '' AND {_FAILED}"  # noqa: S608 (constants)
+            " ORDER BY created LIMIT ?"
         )
-        values = (row.team, row.tenant, row.thread, row.run, limit)
-        rows = await self._read(lambda db: db.execute(sql, values).fetchall())
-        return [Message.model_validate_json(text) for (text,) in reversed(rows)]
+        return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, (team, limit)))))
+
+    async def redrive(self, row: RunRow, entry: AuditEntry) -> bool:
+        sql = (  # the parts are constants
+            "UPDATE runs SET state = 'running', result = NULL, dropped = '', attempt = attempt + 1,"  # noqa: S608
+            " root_thread = run || '~' || (attempt + 1), seconds_left = ?, budget_usd = ?,"
+            f" budget_calls = ? WHERE run = ? AND attempt = ? AND NOT nested AND {_FAILED}"
+        )
+        values = (row.seconds_left, row.budget_usd, row.budget_calls, row.run, row.attempt)
+        return await self._audited(sql, values, entry)
+
+    async def drop(self, run: str, entry: AuditEntry) -> bool:
+        sql = f"UPDATE runs SET dropped = ? WHERE run = ? AND dropped = '' AND {_FAILED}"  # noqa: S608 (constants)
+        return await self._audited(sql, (entry.by, run), entry)
+
+    async def _audited(self, sql: str, values: tuple[object, ...], entry: AuditEntry) -> bool:
+        def work(db: Connection) -> bool:
+            changed = db.execute(sql, values).rowcount == 1
+            if changed:
+                auditrows.append(db, entry)
+            return changed
+
+        return await self._do(work)
+
+    # Threads
+
+    async def line(self, row: RunRow, *, limit: int = 100) -> tuple[RunRow, ...]:
+        sql = (
+            f"SELECT {_RUN} FROM runs WHERE team = ? AND tenant = ? AND thread = ?"  # noqa: S608 (constants)
+            " AND state = 'running' AND parent = '' AND NOT nested ORDER BY seconds > 0 DESC,"
+            " json_extract(request, '$.priority'), created, rowid LIMIT ?"
+        )
+        values = (row.team, row.tenant, row.thread, limit)
+        return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, values))))
 
     async def last_specialist(self, row: RunRow) -> str:
         sql = (
             "SELECT specialist FROM runs WHERE team = ? AND tenant = ? AND thread = ?"
-            " AND specialist != '' ORDER BY created DESC LIMIT 1"
+            " AND specialist != '' AND parent = '' ORDER BY created DESC LIMIT 1"
         )
         values = (row.team, row.tenant, row.thread)
         found = await self._read(lambda db: db.execute(sql, values).fetchone())
@@ -131,25 +191,10 @@ class SqliteStore(TicketRows, EffectRows, EventRows, VaultTable):
         values = (run_id, step, occurrence, digest, encode_reply(reply))
         await self._do(lambda db: db.execute(sql, values))
 
-    # Leases
-
-    async def lease(self, name: str, owner: str, ttl: float) -> int | None:
-        sql = (
-            "INSERT INTO leases VALUES (?1, ?2, 1, ?3) ON CONFLICT (name) DO UPDATE SET"
-            " epoch = epoch + (owner != ?2), owner = ?2, expires = ?3"
-            " WHERE owner = ?2 OR expires <= ?4 RETURNING epoch"
-        )
-        now = self._clock()
-        row = await self._do(lambda db: db.execute(sql, (name, owner, now + ttl, now)).fetchone())
-        return row[0] if row else None
-
-    async def release(self, name: str, owner: str) -> None:
-        sql = "UPDATE leases SET expires = 0, owner = '' WHERE name = ? AND owner = ?"
-        await self._do(lambda db: db.execute(sql, (name, owner)))
-
 
 def _run_row(row: tuple[object, ...]) -> RunRow:
-    (run, team, thread, tenant, request, state, root, nested, left, usd, calls, secs, by, res) = row
+    (run, team, thread, tenant, request, state, checkpoints, nested, left, *rest) = row
+    (usd, calls, secs, by, res, parent, root, task, pinned, attempt, dropped) = rest
     return RunRow(
         run=str(run),
         team=str(team),
@@ -157,7 +202,7 @@ def _run_row(row: tuple[object, ...]) -> RunRow:
         tenant=str(tenant),
         request=Message.model_validate_json(str(request)),
         state=_STATE.validate_python(state),
-        root_thread=str(root),
+        root_thread=str(checkpoints),
         nested=bool(nested),
         seconds_left=_float(left),
         budget_usd=_float(usd),
@@ -165,6 +210,12 @@ def _run_row(row: tuple[object, ...]) -> RunRow:
         seconds=_float(secs) or 0.0,
         cancelled_by=str(by),
         result=None if res is None else Result.model_validate_json(str(res)),
+        parent=str(parent),
+        root=str(root),
+        task=str(task),
+        pinned=str(pinned),
+        attempt=attempt if isinstance(attempt, int) else 1,
+        dropped=str(dropped),
     )
 
 

@@ -16,8 +16,8 @@ from rich.text import Text
 from pointsman.errors import InvalidDecision
 from pointsman.nodes.message import Change
 from pointsman.teams.approvals.lifecycle import Groups, permit
-from pointsman.teams.tickets import Ticket
-from pointsman.views.cli.wording import KINDS, ORIGINS, money, short, span
+from pointsman.teams.tickets import Ticket, tasks_of
+from pointsman.views.cli.wording import KINDS, NO_TOOL, ORIGINS, money, short, span
 from pointsman.views.visible import one_line, visible
 
 Fact = tuple[str, Text]
@@ -44,7 +44,7 @@ def facts(ticket: Ticket, now: datetime | None = None) -> list[Fact]:
 def _asked(ticket: Ticket) -> Iterator[Fact]:
     yield "who asks", Text(visible(ticket.specialist))
     words = KINDS[ticket.kind]
-    if ticket.kind in ("admit", "release"):
+    if ticket.kind in NO_TOOL:
         yield "action", Text(words.waits)
     else:
         risk = f" ({ticket.stakes}-stakes {ticket.effect})"
@@ -54,6 +54,9 @@ def _asked(ticket: Ticket) -> Iterator[Fact]:
         yield "question", Text(words.waits, "yellow")
     if ticket.kind in ("admit", "release"):
         yield "  text", Text(visible(str(ticket.runs.get("text", ""))))
+        return
+    if ticket.kind == "plan" and "tasks" in ticket.runs:
+        yield from _tasks(ticket)
         return
     for name, value in ticket.runs.items():
         before = ticket.args.get(name)
@@ -67,12 +70,29 @@ def _asked(ticket: Ticket) -> Iterator[Fact]:
         yield "origin", Text(text + source, "yellow" if p.origin == "document" else "")
 
 
+def _tasks(ticket: Ticket) -> Iterator[Fact]:
+    """A plan's tasks, one line for each."""
+    before = tasks_of(ticket.args)
+    for task in tasks_of(ticket.runs):
+        after = f" (after {', '.join(task.needs)})" if task.needs else ""
+        line = Text(visible(f"{task.to}{after}: {task.text}"))
+        if task.data is not None:
+            line.append(f" {shown(task.data)}")
+        yield (
+            f"  {visible(task.id)}",
+            line if task in before else line.append(" (edited)", "yellow"),
+        )
+
+
 def _changed(ticket: Ticket) -> Iterator[Fact]:
     for change in ticket.changes:
         what = Text(f"{visible(change.what)}: ", "")
         yield "changes", what.append_text(_arrow(change.before, change.after))
+    if ticket.kind == "plan":
+        return  # its preview is the tasks in words, as they were asked for
     if ticket.preview and not _only_changes(ticket.preview, ticket.changes):
-        yield "effect", Text(visible(ticket.preview))
+        label = "about" if ticket.kind == "route" else "effect"
+        yield label, Text(visible(ticket.preview))
 
 
 def _only_changes(preview: str, changes: tuple[Change, ...]) -> bool:
@@ -169,6 +189,11 @@ def call(ticket: Ticket) -> str:
     """The action and its arguments on one line: `refund(order=A-1002, usd=20)`."""
     if ticket.kind in ("admit", "release"):
         return f"{ticket.kind}: {one_line(str(ticket.runs.get('text', '')))}"
+    if ticket.kind == "route":
+        return one_line(f"route: to {ticket.runs.get('to') or 'nobody yet'}")
+    if ticket.kind == "plan":
+        tasks = tasks_of(ticket.runs)
+        return one_line(f"plan: {', '.join(f'{task.id} by {task.to}' for task in tasks)}")
     args = ", ".join(f"{name}={inline(value)}" for name, value in ticket.runs.items())
     return one_line(f"{ticket.tool}({args})")
 

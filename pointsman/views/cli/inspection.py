@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: show, check, graph, models."""
+"""Commands that look and change nothing: show, graph, models."""
 
 from pathlib import Path
 
@@ -39,30 +39,6 @@ def show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
         return 0
 
     return drive(work, kept=lambda: "Stopped. Nothing was changed.")
-
-
-@click.command()
-@as_json
-@click.pass_obj
-def check(project: Project, as_json: bool) -> int:  # noqa: FBT001
-    """Check the team: its responsibility matrix, its transition table, and every fault.
-
-    Exits 1 when there is an error; warnings alone exit 0.
-
-    \b
-    Example:
-      pointsman --project examples/support check
-    """
-    from pointsman.views.cli.matrix import as_record, show_team
-    from pointsman.views.cli.record import put
-
-    team = project.load()
-    findings = team.check()
-    if as_json:
-        put(as_record(team, findings))
-    else:
-        show_team(team, findings)
-    return FAILED if any(finding.severity == "error" for finding in findings) else 0
 
 
 @click.command()

@@ -33,9 +33,12 @@ _COMMANDS = {
     "grants": (_GRANTS, "grants", "List the grants."),
     "revoke": (_GRANTS, "revoke", "End a grant."),
     "audit": ("pointsman.views.cli.audit", "audit", "Verify and export the log of decisions."),
+    "dead": ("pointsman.views.cli.dead", "dead", "Work that failed for good: redrive it, drop it."),
     "show": (_TEAM, "show", "Show what happened in a run, step by step."),
-    "check": (_TEAM, "check", "Check the team: who may do what, who follows whom, faults."),
+    "check": ("pointsman.views.cli.check", "check", "Check the team: every fault, with its fix."),
+    "doc": ("pointsman.views.cli.doc", "doc", "Write the team's design page and its schemas."),
     "graph": (_TEAM, "graph", "Draw the team: Mermaid, SVG or PNG."),
+    "route": ("pointsman.views.cli.route", "route", "Explain one route, or measure the router."),
     "guards": ("pointsman.views.cli.guards", "guards", "Measure what guards find, on files."),
     "calibrate": (
         "pointsman.views.cli.calibrate",

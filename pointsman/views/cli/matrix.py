@@ -14,7 +14,8 @@ from pointsman.views.models import ModelState
 
 if TYPE_CHECKING:
     from pointsman.nodes.specialist import Specialist
-    from pointsman.teams.check import Finding
+    from pointsman.teams.check.finding import Finding
+    from pointsman.teams.check.overlaps import Overlaps
     from pointsman.teams.team import Team
 
 
@@ -75,6 +76,28 @@ def show_team(team: "Team", findings: "Sequence[Finding]") -> None:
         tone = "red" if finding.severity == "error" else "yellow"
         plain(out, f"{finding.severity}: {finding.place}: {finding.message}", tone)
         plain(out, f"  {finding.fix} [{finding.rule}]")
+
+
+def show_overlaps(measured: "Overlaps | None", note: str) -> None:
+    """Print whose examples are taken for whose, or why that is not known."""
+    out = console(stderr=False)
+    if note:
+        out.print()
+        plain(out, note, "dim")
+    if measured is None:
+        return
+    shares = f"{measured.accuracy:.0%} of the examples found their specialist unseen"
+    grid = table("examples of", *measured.names, title=f"Who is taken for whom: {shares}")
+    for name, row in zip(measured.names, measured.counts, strict=True):
+        cells = (
+            Text(str(count), "green" if column == name else "yellow" if count else "dim")
+            for column, count in zip(measured.names, row, strict=True)
+        )
+        grid.add_row(Text(name, "bold"), *cells)
+    out.print()
+    out.print(grid)
+    if measured.left_out:
+        plain(out, f"Too few examples: {', '.join(measured.left_out)}.", "dim")
 
 
 def _roles(team: "Team") -> Table:

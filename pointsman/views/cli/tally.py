@@ -100,6 +100,7 @@ _ROUTES = {
     "model": "model",
     "rules": "rules",
     "sticky": "sticky",
+    "classifier": "classifier",
     "handoff": "hand-off",
     "person": "person",
     "none": "none",

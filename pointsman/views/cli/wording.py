@@ -5,6 +5,7 @@ from typing import Literal
 
 from pointsman.nodes.event import (
     AnswerPiece,
+    BoundHit,
     BreakerMoved,
     Cascaded,
     Event,
@@ -12,6 +13,7 @@ from pointsman.nodes.event import (
     Judged,
     ModelCalled,
     ModelFailed,
+    Resolved,
     Routed,
     RunEnded,
     RunStarted,
@@ -55,9 +57,11 @@ _WRITTEN_BY: dict[Source, str] = {
 _TIERS = {
     "rules": "by a rule",
     "sticky": "same topic as before",
+    "classifier": "by the classifier",
     "model": "by the model",
     "handoff": "handed over",
     "person": "by a person",
+    "bound": "has the last word",
     "none": "",
 }
 
@@ -77,6 +81,8 @@ class KindWords:
     """What happens when nobody decides in time."""
 
 
+NO_TOOL: tuple[Kind, ...] = ("admit", "release", "route", "plan")
+"""Kinds of tickets behind which no tool stands."""
 KINDS: dict[Kind, KindWords] = {
     "action": KindWords(
         waits="an action",
@@ -114,6 +120,21 @@ KINDS: dict[Kind, KindWords] = {
         reject="leave it done",
         late="it stays done",
     ),
+    "route": KindWords(
+        waits="where this goes",
+        approve="send it there",
+        edit="send it to somebody else",
+        reject="send it nowhere; the run ends",
+        respond="send it nowhere; answer yourself",
+        late="it goes nowhere and the run ends",
+    ),
+    "plan": KindWords(
+        waits="tasks that a specialist wants to give to others",
+        approve="let them begin",
+        edit="let other tasks begin",
+        reject="do not; the specialist sees your reason",
+        respond="do not; answer yourself",
+    ),
 }
 ORIGINS: dict[Origin, str] = {
     "person": "from the person's own words",
@@ -133,7 +154,7 @@ class Line:
     tone: Tone = "plain"
 
 
-def line_of(event: Event) -> Line:  # noqa: C901 (a case for each kind)
+def line_of(event: Event) -> Line:  # noqa: C901, PLR0912 (a case for each kind)
     """The event in words."""
     match event:
         case Routed():
@@ -161,8 +182,13 @@ def line_of(event: Event) -> Line:  # noqa: C901 (a case for each kind)
         case TicketReminded():
             text = f"{short(event.ticket)} waits for {seconds(event.waited)}"
             return Line("reminder", text, "note")
+        case BoundHit():
+            text = f"{one_line(event.reason)} {_AFTER[event.then].format(to=event.to)}"
+            return Line("bound", text, "warn")
         case FellBack() | BreakerMoved() | Cascaded():
             return _coped(event)
+        case Resolved():
+            return _resolved(event)
         case RunStarted():
             return Line("start", f"run {short(event.run)}, thread {event.thread}", "dim")
         case RunEnded():
@@ -179,6 +205,22 @@ def _coped(event: FellBack | BreakerMoved | Cascaded) -> Line:
     text, tone = _BREAKER[event.state]
     return Line("breaker", f"{event.of} {event.key} {text}", tone)
 
+
+def _resolved(event: Resolved) -> Line:
+    text = f"{event.answered} of {event.members} answered, {event.distinct} different"
+    text += f"; agreement {event.agreement:.0%}"
+    if not event.resolver:
+        return Line("panel", f"{text}; nobody could settle it", "bad")
+    text += f"; settled by {event.resolver}" + (f": {event.winner}" if event.winner else "")
+    return Line("panel", text, "plain" if event.distinct < 2 else "note")
+
+
+_AFTER = {
+    "fallback": "{to} has the last word.",
+    "person": "A person is asked.",
+    "partial": "The run ends with what was done.",
+    "fail": "The run fails.",
+}
 
 _CASCADED = {
     "checked": "a cheap answer passed its check",
@@ -207,8 +249,12 @@ def _routed(event: Routed) -> Line:
     if not event.to:
         why = f": {one_line(event.reason)}" if event.reason else ""
         return Line("route", f"nobody{why}", "warn")
+    if event.parts:
+        text = f"{len(event.parts)} parts, to {', '.join(event.parts)} {_TIERS[event.tier]}"
+        return Line("route", text, "good")
     sure = "" if event.confidence is None else f"{event.confidence:.0%} "
-    why = f" ({one_line(event.reason)})" if event.reason and event.tier != "model" else ""
+    plain = not event.reason or event.tier in ("model", "classifier")
+    why = "" if plain else f" ({one_line(event.reason)})"
     return Line("route", f"{event.to} {sure}{_TIERS[event.tier]}{why}", "good")
 
 

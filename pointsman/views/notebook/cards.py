@@ -8,14 +8,14 @@ from pydantic import JsonValue
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.message import Change
 from pointsman.teams.tickets import Ticket
-from pointsman.views.cli.wording import KINDS, money, short
+from pointsman.views.cli.wording import KINDS, NO_TOOL, money, short
 from pointsman.views.notebook.form import exact, fields
 from pointsman.views.visible import visible
 
 
 def card(ticket: Ticket) -> JsonObject:
     """The ticket's card. Times are milliseconds since the epoch."""
-    held = ticket.kind in ("admit", "release")
+    held = ticket.kind in NO_TOOL
     words = KINDS[ticket.kind]
     return {
         "id": ticket.id,

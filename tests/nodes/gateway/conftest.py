@@ -120,6 +120,7 @@ async def provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Provider]:
     provider = Provider()
     app = web.Application()
     app.router.add_post("/v1/chat/completions", provider.answer)
+    app.router.add_post("/v1/embeddings", provider.embed)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

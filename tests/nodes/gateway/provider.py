@@ -50,6 +50,9 @@ class Provider:
     hang: bool = False
     cut: bool = False
     asked: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
+    embedding: object = None
+    """What comes of a text to embed; None: an error."""
+    embedded: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -62,6 +65,13 @@ class Provider:
         if isinstance(self.body, str):
             return web.Response(text=self.body, status=self.status, headers=self.headers)
         return web.json_response(self.body, status=self.status, headers=self.headers)
+
+    async def embed(self, request: web.Request) -> web.Response:
+        """Embed as set."""
+        self.embedded.append(await request.json())
+        if self.embedding is None:
+            return web.json_response({"error": {"message": SECRET}}, status=500)
+        return web.json_response(self.embedding)
 
     def fails(self, status: int, code: str = "", **headers: str) -> None:
         """Answer with an error from now on, whose sentence holds what must not get out."""

@@ -16,6 +16,7 @@ from pointsman.errors import (
     NoModel,
     PointsmanError,
 )
+from pointsman.nodes.budgets import Budgets
 from pointsman.nodes.event import Cascaded, Event, ModelCalled
 from pointsman.nodes.gateway.acceptance import (
     Acceptance,
@@ -58,6 +59,7 @@ class Door:
         journal: Journal | None = None,
         cache: ResponseCache | None = None,
         prices: dict[str, Price] | None = None,
+        budgets: Budgets | None = None,
         **answers: list[Scripted],
     ) -> None:
         self.models = {name: ScriptedTransport(given) for name, given in answers.items()}
@@ -71,6 +73,7 @@ class Door:
             journal=journal or MemoryJournal(),
             cache=cache,
             prices=prices,
+            budgets=budgets,
             retry=Retry(first=0.0),
         )
 

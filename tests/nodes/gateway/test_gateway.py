@@ -140,6 +140,7 @@ async def test_an_answer_is_paid_counted_and_recorded(
     (event,) = events.called
     assert event.model_dump() == {
         "kind": "model_called", "purpose": "act", "specialist": "billing", "model": "a",
+        "call": event.call, "similarity": None,
         "source": "model", "input_tokens": 10, "output_tokens": 5, "cached_tokens": 4,
         "usd": 0.25, "saved_usd": 0.0, "seconds": 2.0, "saved_seconds": 0.0,
     }  # fmt: skip

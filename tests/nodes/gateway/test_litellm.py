@@ -7,10 +7,13 @@ import sys
 import pytest
 
 from pointsman.errors import (
+    BadOutput,
     ModelAuth,
+    PointsmanError,
     UnknownModel,
 )
 from pointsman.nodes.gateway import faults
+from pointsman.nodes.gateway.embedding import Vector, unpacked
 from pointsman.nodes.gateway.litellm import LATE, LiteLLMTransport, load
 from pointsman.nodes.gateway.transport import Usage
 from tests.nodes.gateway.provider import KNOWN, MODEL, SECRET, Provider, completion, request
@@ -123,3 +126,29 @@ def test_nothing_heavy_is_left_for_the_event_loop() -> None:
     """What LiteLLM imports at its first call is there after `load`, which runs in a thread."""
     load()
     assert set(LATE) <= set(sys.modules)
+
+
+async def test_a_text_is_embedded(provider: Provider, transport: LiteLLMTransport) -> None:
+    """The vector, its tokens and the listed price."""
+    provider.embedding = {
+        "object": "list", "model": "text-embedding-3-small",
+        "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -1.0, 0.0]}],
+        "usage": {"prompt_tokens": 1000, "total_tokens": 1000},
+    }  # fmt: skip
+    reply = await transport.embed("openai/text-embedding-3-small", request("hello"), 60)
+    assert bytes(unpacked(reply.text)) == bytes(Vector.of([0.5, -1.0, 0.0]))
+    assert (reply.usage, reply.usd) == (Usage(1000, 0), pytest.approx(2e-5))
+    assert provider.embedded[0]["input"] == ["hello"]
+
+
+async def test_what_is_no_embedding_is_bad_output(
+    provider: Provider, transport: LiteLLMTransport
+) -> None:
+    """No numbers, and no provider's words."""
+    provider.embedding = {"object": "list", "model": "m", "data": [], "usage": {}}
+    with pytest.raises(BadOutput):
+        await transport.embed("openai/text-embedding-3-small", request(SECRET), 60)
+    provider.embedding = None
+    with pytest.raises(PointsmanError) as caught:
+        await transport.embed("openai/text-embedding-3-small", request(SECRET), 60)
+    assert SECRET not in str(caught.value)

@@ -84,13 +84,37 @@ async def test_tools_are_offered_and_their_calls_read(
     ]
 
 
-@pytest.mark.parametrize("arguments", ["{", "[1]", '"x"', "NaN"])
+ODD = ("{", "[1]", '"x"', "NaN", '{"usd": NaN}', '{"usd": -Infinity}', '{"usd": 1e999}')
+
+
+@pytest.mark.parametrize("arguments", ODD)
 async def test_tool_arguments_must_be_an_object(
     provider: Provider, transport: Transport, arguments: str
 ) -> None:
     """Arguments that are no JSON object are BadOutput."""
     provider.body = completion(None, tool_calls=[tool_call(arguments)])
     with pytest.raises(BadOutput, match="arguments"):
+        await transport.send(MODEL, request(), 60)
+
+
+async def test_tool_arguments_are_read_without_loss(
+    provider: Provider, transport: Transport
+) -> None:
+    """An account number of thirty digits is not rounded; of a name that comes twice the last one
+    counts."""
+    number = 123_456_789_012_345_678_901_234_567_890
+    provider.body = completion(None, tool_calls=[tool_call(f'{{"to": 1, "to": {number}}}')])
+    reply = await transport.send(MODEL, request(), 60)
+    assert reply.tool_calls[0].args == {"to": number}
+
+
+@pytest.mark.parametrize("tokens", [10**30, -5])
+async def test_counts_that_cannot_be_are_bad_output(
+    provider: Provider, transport: Transport, tokens: int
+) -> None:
+    """Tokens beyond any count, or fewer than none, are no chat completion, and no bill either."""
+    provider.body = completion() | {"usage": {"prompt_tokens": tokens, "completion_tokens": 1}}
+    with pytest.raises(BadOutput):
         await transport.send(MODEL, request(), 60)
 
 

@@ -23,10 +23,12 @@ from pointsman.teams.approvals.lifecycle import (
     time_move,
 )
 from pointsman.teams.tickets import (
+    TAKES,
     Approve,
     Decision,
     Edit,
     Escalate,
+    Kind,
     Reject,
     Respond,
     Ticket,
@@ -202,16 +204,35 @@ def test_time_passes_it_on_and_then_rejects() -> None:
         ("release", ()),
         ("ambiguous", ("edit",)),
         ("compensate", ("edit", "respond")),
+        ("route", ()),
+        ("plan", ()),
     ],
 )
 def test_each_kind_takes_its_decisions(kind: str, refused: tuple[str, ...]) -> None:
     """What makes no sense for a kind of ticket is refused, and the ticket stays as it is."""
+    args = {"to": "tech"} if kind == "route" else a_ticket().args
+    ticket = a_ticket(kind=kind, args=args)
     for name, decision in DECISIONS.items():
         if name in refused:
             with pytest.raises(InvalidDecision, match="takes no"):
-                decide(a_ticket(kind=kind), decision)
+                decide(ticket, decision)
         else:
-            assert decide(a_ticket(kind=kind), decision) != a_ticket(kind=kind)
+            assert decide(ticket, decision) != ticket
+
+
+def test_every_kind_is_in_the_table() -> None:
+    """A kind that is added must say which decisions it takes, and all can be passed on."""
+    assert set(TAKES) == set(get_args(Kind))
+    assert {takes[-1] for takes in TAKES.values()} == {"escalate"}
+
+
+def test_nobody_cannot_be_approved() -> None:
+    """A route ticket that proposes nobody takes an edit that names somebody, and then approval."""
+    ticket = a_ticket(kind="route", args={"to": ""}, approvals=2)
+    with pytest.raises(InvalidDecision, match="proposes nobody"):
+        decide(ticket, Approve(by="ana"))
+    named = decide(ticket, Edit(by="ana", args={"to": "tech"}))
+    assert decide(named, Approve(by="bo")).runs == {"to": "tech"}
 
 
 class TicketMachine(RuleBasedStateMachine):

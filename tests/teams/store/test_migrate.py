@@ -13,7 +13,7 @@ from pointsman.errors import StoreBroken, TicketClosed
 from pointsman.nodes.digest import JsonObject, digest
 from pointsman.teams.approvals.audit import faults
 from pointsman.teams.approvals.lifecycle import run_move
-from pointsman.teams.store.migrate import SCHEMA_VERSION
+from pointsman.teams.store.migrate import SCHEMA_VERSION, STEPS
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Approve, action_digest
 from tests.contracts.store import NOW, a_run, claim
@@ -233,11 +233,8 @@ async def test_a_store_of_schema_2_gets_the_vault(tmp_path: Path) -> None:
     """Only what it lacks is made; what it holds stays."""
     path = tmp_path / "pointsman.db"
     _old_store(path)
-    store = SqliteStore(path)
-    await store.audit()
-    await store.aclose()
     with sqlite3.connect(path) as db:
-        db.execute("DROP TABLE vault")
+        STEPS[0](db)
         db.execute("PRAGMA user_version = 2")
     db.close()
     store = SqliteStore(path)

@@ -7,7 +7,9 @@ import pytest
 from pointsman.errors import BadOutput, Misconfigured
 from pointsman.nodes.gateway.scripted import Scripted, choice_reply
 from pointsman.nodes.message import Request, Turn
-from pointsman.nodes.router import NOBODY, Route, Router, RouterNode, Rule
+from pointsman.nodes.routing.router import NOBODY, Route, Router
+from pointsman.nodes.routing.rules import Rule
+from pointsman.nodes.routing.tiers import RouterNode
 from pointsman.nodes.specialist import Specialist
 from pointsman.prompts.library import PromptLibrary
 from tests.nodes.bench import Bench
@@ -27,9 +29,7 @@ async def decide(
     specialists: tuple[Specialist, ...] = (BILLING, TECH),
 ) -> Route:
     """What the router decides for a text."""
-    node = RouterNode(
-        router, specialists, team="shop", prompt=PromptLibrary(()).get("router/choose")
-    )
+    node = RouterNode(router, specialists, team="shop", prompts=PromptLibrary())
     run = replace(bench.run, previous=previous)
     return await node.decide(Request(text=text, history=history), run)
 
@@ -59,7 +59,8 @@ async def test_the_model_chooses_among_the_specialists() -> None:
     """The model sees who handles what and worked examples, and can answer with a name only."""
     bench = Bench([choice_reply("tech", probabilities=[("tech", 0.8), ("billing", 0.2)])])
     route = await decide(bench, Router(), "it does not turn on")
-    assert route == Route("tech", "model", 0.8, "chosen by scripted")
+    assert (route.to, route.tier, route.confidence) == ("tech", "model", 0.8)
+    assert (route.reason, route.runner_up, route.calls) == ("chosen by scripted", "billing", 1)
     (request,) = bench.model.requests
     assert request.choices == ("billing", "tech")
     assert "billing: charges and refunds" in request.turns[0].content

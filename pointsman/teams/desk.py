@@ -1,0 +1,144 @@
+"""What people do with the runs of a team: tickets, decisions, grants, the audit log."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, overload
+
+from pointsman.nodes.run import Budget
+from pointsman.teams.approvals.audit import AuditRow
+from pointsman.teams.approvals.grant import Grant, grant_from
+from pointsman.teams.approvals.lifecycle import permit
+from pointsman.teams.claim import known_ticket
+from pointsman.teams.dead import drop, redrive
+from pointsman.teams.records import Records
+from pointsman.teams.result import Result
+from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.summary import result_of
+from pointsman.teams.tickets import Approve, Decision, Ticket, TicketStatus
+
+if TYPE_CHECKING:
+    from langgraph.types import Command
+
+    from pointsman.teams.local import Parent
+
+
+class Desk(Records):
+    """The part of a Team where people decide."""
+
+    async def tickets(
+        self, *, status: TicketStatus | None = "pending", run: str = "", limit: int = 500
+    ) -> tuple[Ticket, ...]:
+        """Tickets of this team, oldest first."""
+        async with self._sessions.services() as services:
+            return await services.store.tickets(self.name, status=status, run=run, limit=limit)
+
+    async def ticket(self, ticket: str) -> Ticket:
+        """One ticket, in whatever state. Raises NotFound."""
+        async with self._sessions.services() as services:
+            return await known_ticket(self.spec, services.store, ticket)
+
+    @overload
+    async def decide(self, ticket: Ticket | str, decision: Decision) -> "Result | Command[str]": ...
+    @overload
+    async def decide(
+        self, ticket: Ticket | str, decision: Decision, *, graph: "Parent"
+    ) -> Result: ...
+    async def decide(
+        self, ticket: Ticket | str, decision: Decision, *, graph: "Parent | None" = None
+    ) -> "Result | Command[str]":
+        """Record a person's decision and let the run go on.
+
+        Given a Ticket and not its id, an approval counts only if the ticket still shows the same.
+        Raises NotFound, TicketClosed (decided, expired or superseded: says by whom) and
+        InvalidDecision; then nothing was changed. For a team inside somebody else's graph only that
+        graph can go on: give it as `graph`, or the decision is recorded and the `Command` to invoke
+        it with is returned.
+        """
+        ticket_id = ticket if isinstance(ticket, str) else ticket.id
+        if isinstance(ticket, Ticket) and isinstance(decision, Approve) and not decision.digest:
+            decision = decision.model_copy(update={"digest": ticket.shows})
+        async with self._sessions.engine() as engine:
+            return await engine.decide(ticket_id, decision, graph)
+
+    async def grant(
+        self,
+        ticket: Ticket | str,
+        *,
+        by: str,
+        until: datetime,
+        times: int = 1,
+        at_most: Mapping[str, float] | None = None,
+        free: Sequence[str] = (),
+        reason: str = "",
+    ) -> Grant:
+        """Approve in advance what the ticket asks for: this tool with these arguments, but for
+        those in `at_most` (numbers up to a bound) and `free` (whatever they are), `times` times
+        until then. Decides nothing about the ticket itself.
+
+        Raises NotFound, and InvalidDecision for who may not decide the ticket and for a class that
+        is not bounded.
+        """
+        ticket_id = ticket if isinstance(ticket, str) else ticket.id
+        async with self._sessions.services() as services:
+            found = await known_ticket(self.spec, services.store, ticket_id)
+            permit(found, by, self.spec.reviewers)
+            made = grant_from(
+                found, by=by, until=until, at=services.now(), times=times, at_most=at_most,
+                free=free, reason=reason,
+            )  # fmt: skip
+            await services.store.add_grant(made)
+            return made
+
+    async def grants(self) -> tuple[Grant, ...]:
+        """Every grant of this team, newest first, ended ones too."""
+        async with self._sessions.services() as services:
+            return await services.store.grants(self.name)
+
+    async def revoke(self, grant: str, *, by: str) -> Grant:
+        """End a grant now. Raises NotFound, and Conflict when it was revoked before."""
+        async with self._sessions.services() as services:
+            return await services.store.revoke_grant(self.name, grant, by=by, at=services.now())
+
+    # What failed
+
+    async def dead(self, *, limit: int = 500) -> tuple[RunRow, ...]:
+        """Dead letters: runs that failed for good and that nobody has dropped, oldest first."""
+        async with self._sessions.services() as services:
+            return await services.store.dead(self.name, limit=limit)
+
+    async def redrive(
+        self,
+        run: str,
+        *,
+        by: str,
+        reason: str = "",
+        deadline: float | None = None,
+        budget: Budget | None = None,
+    ) -> Result:
+        """Begin a failed run anew, with `deadline` seconds (none: as long as it takes) and, where
+        given, another budget. The same run: no write that its ledger knows happens twice, and what
+        it had cost counts on. Raises NotFound, and Conflict for a run that is no dead letter."""
+        async with self._sessions.engine() as engine:
+            await redrive(
+                engine.services, run, by=by, reason=reason, deadline=deadline, budget=budget
+            )
+            await engine.drive(run)
+            return await result_of(engine.services, run)
+
+    async def drop(self, run: str, *, by: str, reason: str = "") -> None:
+        """Give a failed run up: it stays on record and is no dead letter any more. Raises NotFound,
+        and Conflict for a run that is no dead letter."""
+        async with self._sessions.services() as services:
+            await drop(services, run, by=by, reason=reason)
+
+    async def sweep(self) -> tuple[Ticket, ...]:
+        """Apply what time has decided: expiries, escalations, reminders. A team kept open with
+        `async with` does so by itself. Gives the tickets that this changed."""
+        async with self._sessions.engine(recover=False) as engine:
+            return await engine.recover()
+
+    async def audit(self, *, after: int = 0, limit: int = 1000) -> tuple[AuditRow, ...]:
+        """Rows of the store's audit log from number `after` + 1 on. `approvals.audit.faults` says
+        whether they form one unbroken chain."""
+        async with self._sessions.services() as services:
+            return await services.store.audit(after=after, limit=limit)
