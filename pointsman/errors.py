@@ -4,6 +4,8 @@ PointsmanError
 ├── Misconfigured            the team, a prompt file or a setting is wrong: mend it, start again
 │   ├── InvalidTeam          the static check found faults in a team's definition
 │   ├── PromptError          a prompt file is missing, unreadable or lacks a variable
+│   ├── InvalidRelease       a release's file or row is unreadable or was changed by hand
+│   ├── ReleaseDrift         a release was made of other code than this
 │   ├── MissingExtra         an optional package is not installed
 │   ├── ModelAuth            the provider refused the key, or there is none
 │   └── UnknownModel         no provider serves a model of that name
@@ -77,7 +79,28 @@ class InvalidTeam(Misconfigured):
 
 
 class PromptError(Misconfigured):
-    """A prompt file is missing, unreadable, or its variables do not match."""
+    """A prompt file is missing, unreadable, or its variables do not match.
+
+    `rule` is the id of what is wrong (docs/prompts.md lists them), `line` the file's line, 0 where
+    there is none.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", rule: str = "prompt", line: int = 0):
+        super().__init__(message, hint=hint)
+        self.rule = rule
+        self.line = line
+
+
+class InvalidRelease(Misconfigured):
+    """A release's file or row cannot be read, or was changed after it was made."""
+
+
+class ReleaseDrift(Misconfigured):
+    """A release was made of other code than this; `parts` are those that differ."""
+
+    def __init__(self, message: str, *, parts: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.parts = tuple(parts)
 
 
 class MissingExtra(Misconfigured):

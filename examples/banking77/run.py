@@ -19,8 +19,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from teams.banking import banking_team, specialist_of
 
 from pointsman.evals.report import as_text, report
-from pointsman.evals.runner import Sample, run
+from pointsman.evals.record import Sample
+from pointsman.evals.runner import run
 from pointsman.evals.suite import Case, Expected, Suite
+from pointsman.evals.tally import Tally
 from pointsman.teams.result import Result
 
 
@@ -66,7 +68,7 @@ async def main() -> None:
     async def ask(case: Case) -> Result:
         return await team.run(case.text)
 
-    def seen(sample: Sample) -> None:
+    def seen(sample: Sample, _: Tally) -> None:
         got = sample.result
         line = (
             sample.error if got is None else f"{got.status:8} {got.route:10} {got.by}: {got.answer}"
@@ -74,7 +76,7 @@ async def main() -> None:
         print(f"{sample.case} {sample.expected_route:10} {line}"[:160], file=sys.stderr)
 
     version = f"seed {options.seed}, {options.per_intent} per intent"
-    record = options.home / f"record-{options.seed}-{options.per_intent}.jsonl"
+    record = options.home / f"record-{suite.digest}-{options.per_intent}.jsonl"
     async with team:
         samples = await run(suite, ask, version=version, record=record, seen=seen)
     print(as_text(report(samples)))

@@ -2,159 +2,251 @@
 
 import asyncio
 import logging
-import os
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
-from math import isfinite
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
-
-from pydantic import Field, ValidationError
+from typing import Literal, cast
 
 from pointsman.errors import BadInput, is_control_flow
-from pointsman.evals.scorers import DEFAULT, Scorer, Value
+from pointsman.evals import recordfile
+from pointsman.evals.record import End, Head, Sample, sample_key
+from pointsman.evals.recordfile import RecordFile, Samples
+from pointsman.evals.scorers.registry import build
+from pointsman.evals.scorers.scorer import Scorer
+from pointsman.evals.scoring import scored
 from pointsman.evals.suite import Case, Suite
-from pointsman.nodes.digest import digest
-from pointsman.nodes.message import Frozen
-from pointsman.teams.result import Result
+from pointsman.evals.suitefile import loaded
+from pointsman.evals.tally import Tally
+from pointsman.evals.trial import AnyFunction, Observed, Target, Trial, function_target
+from pointsman.nodes.digest import JsonObject
+from pointsman.nodes.message import new_id
 
 log = logging.getLogger("pointsman.evals")
 
-Target = Callable[[Case], Awaitable[Result]]
+SYNC_SECONDS = 1.0
+"""How often what was recorded is made safe from a power cut. A killed process loses none of it."""
+
+Seen = Callable[[Sample, Tally], None]
+Setup = Callable[[Trial], AbstractAsyncContextManager[object]]
+"""What is entered around each sample, such as a database in its first state."""
+Scoring = Callable[[Trial], object]
+"""Is told of the trial before its sample is scored, in the context of the scorers."""
 
 
-class Sample(Frozen):
-    """One case's run: one line of the record. An error has no result and no scores, and counts."""
+class Ran(Samples):
+    """What a run came to: its samples in the suite's order, epoch by epoch, read when wanted."""
 
-    schema_version: Literal["pointsman.sample@1"] = "pointsman.sample@1"
+    def __init__(self, path: Path, places: Sequence[int], head: Head, end: End, tally: Tally):
+        super().__init__(path, places)
+        self.head = head
+        self.end = end
+        self.tally = tally
+
+
+@dataclass(frozen=True)
+class _Due:
+    """A case at its epoch."""
+
+    case: Case
+    epoch: int
     key: str
-    case: str
-    expected_route: str | None = None
-    result: Result | None = None
-    scores: dict[str, Value] = Field(default_factory=dict)
-    unscored: dict[str, str] = Field(default_factory=dict)
-    """Scorers that failed on this result, with the error. They count as not passed."""
-    error: str = ""
+    case_digest: str
 
 
-BEGINNING = b'{"schema_version":"pointsman.sample@1"'
-"""How every line of a record begins."""
+@dataclass
+class _Work:
+    """One run of a suite: what its workers share."""
+
+    suite: Suite
+    target: Target
+    scorers: Sequence[Scorer]
+    timeout: float | None
+    budget: float | None
+    seed: int
+    seen: Seen
+    tally: Tally
+    out: RecordFile
+    setup: Setup
+    scoring: Scoring
+    ended: Literal["complete", "budget", "stopped"] = "stopped"
+
+    async def take(self, lanes: Iterator[Sequence[_Due]]) -> None:
+        """Take lane after lane until there is none, or the money is spent."""
+        for lane in lanes:
+            for due in lane:
+                if due.key in self.out.places:
+                    continue
+                if self._spent():
+                    self.ended = "budget"
+                    return
+                sample = await self._sample(due)
+                self.out.add(sample)
+                self.tally.add(sample)
+                self.seen(sample, self.tally)
+
+    def _spent(self) -> bool:
+        return self.budget is not None and self.tally.spent >= self.budget
+
+    async def _sample(self, due: _Due) -> Sample:
+        began = time.perf_counter()
+        trial = Trial(due.case, due.epoch, due.key, self.target.version, self.seed)
+        limit = asyncio.timeout(self.timeout)
+        got, said = Observed(), ""
+        try:
+            async with limit, self.setup(trial):
+                got = await self.target.ask(trial)
+        except Exception as error:
+            if is_control_flow(error):
+                raise
+            said = f"{type(error).__name__}: {error}"
+            if isinstance(error, TimeoutError) and limit.expired():
+                said = f"TimeoutError: no result in {self.timeout:g} s"
+            log.warning("case %s, epoch %s: %s", due.case.id, due.epoch, said)
+        sample = self._recorded(due, got, said, time.perf_counter() - began)
+        if said:
+            return sample
+        self.scoring(trial)
+        return await scored(due.case, sample, self.scorers)
+
+    def _recorded(self, due: _Due, got: Observed, error: str, seconds: float) -> Sample:
+        case = due.case
+        return Sample(
+            key=due.key, case=case.id, epoch=due.epoch, target=self.target.name,
+            version=self.target.version, case_digest=due.case_digest, tags=case.tags,
+            weight=case.weight, input=case.text, expected=_expected(case), result=got.result,
+            output=got.output, error=error, usd=got.usd, eval_usd=got.eval_usd,
+            tokens=got.tokens, seconds=seconds,
+            model_calls=got.model_calls, cache_hits=got.cache_hits, route=got.route,
+            tickets=got.tickets, effects=got.effects, trajectory=got.trajectory,
+            verdicts=got.verdicts, transcript=got.transcript,
+        )  # fmt: skip
 
 
 async def run(
     suite: Suite,
-    target: Target,
+    target: Target | AnyFunction,
     *,
-    version: str,
     record: Path,
-    scorers: Sequence[Scorer] = DEFAULT,
-    concurrency: int = 1,
+    version: str = "",
+    scorers: Sequence[Scorer] | None = None,
+    epochs: int | None = None,
+    concurrency: int | None = None,
     timeout: float | None = None,
-    seen: Callable[[Sample], None] = lambda _: None,
-) -> tuple[Sample, ...]:
-    """Ask the target every case; append a line to `record` for each; give all in the suite's order.
+    budget: float | None = None,
+    seed: int | None = None,
+    replayed: str = "",
+    run_id: str = "",
+    scoring: Scoring = lambda _trial: None,
+    seen: Seen = lambda _sample, _tally: None,
+) -> Ran:
+    """Ask the target every case in every epoch; append a line to `record` for each.
 
-    Cases whose key (case, target `version`) is in the record already are not asked again. Cases of
-    one thread run in the suite's order. An error of the target is a sample with `error`, and so is
-    a case that takes longer than `timeout` seconds. Raises BadInput for a record that is none.
+    What is None is as the suite's options say. Samples that are in the record already are not asked
+    again; cases of one thread run in the suite's order within their epoch. An error of the target
+    is a sample with `error`, and so is one that takes longer than `timeout` seconds. With `budget`
+    no sample begins once so many US dollars are spent; the End says so.
+
+    `seen` is called after each sample; `version` overrides the target's; `run_id` names the record;
+    `scoring` is called before each sample is scored.
+    Raises BadInput for a record that is none, or is one of other cases or another version; Conflict
+    when somebody else is writing it.
     """
-    if concurrency < 1:
-        raise BadInput(f"concurrency={concurrency} would run no case.", hint="Give 1 or more.")
-    done = {sample.key: sample for sample in load(record)}
-    gate = asyncio.Semaphore(concurrency)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    lanes: dict[str, list[Case]] = defaultdict(list)
-    for case in suite.cases:
-        lanes[case.thread or case.id].append(case)
-
-    with record.open("a", encoding="utf-8") as out:
-
-        async def lane(cases: list[Case]) -> None:
-            for case in cases:
-                key = digest(case.digest, version)
-                if key in done:
-                    continue
-                async with gate:
-                    sample = await _sample(case, key, target, scorers, timeout)
-                out.write(sample.model_dump_json() + "\n")
-                out.flush()
-                os.fsync(out.fileno())
-                done[key] = sample
-                seen(sample)
-
-        async with asyncio.TaskGroup() as group:
-            for cases in lanes.values():
-                group.create_task(lane(cases))
-    return tuple(done[digest(case.digest, version)] for case in suite.cases)
-
-
-async def _sample(
-    case: Case, key: str, target: Target, scorers: Sequence[Scorer], timeout: float | None
-) -> Sample:
-    sample = Sample(key=key, case=case.id, expected_route=case.expected.route)
-    limit = asyncio.timeout(timeout)
-    try:
-        async with limit:
-            result = await target(case)
-    except Exception as error:
-        if is_control_flow(error):
-            raise
-        said = f"{type(error).__name__}: {error}"
-        if isinstance(error, TimeoutError) and limit.expired():
-            said = f"TimeoutError: no result in {timeout:g} s"
-        log.warning("case %s: %s", case.id, said)
-        return sample.model_copy(update={"error": said})
-    scores, unscored = _scored(case, result, scorers)
-    return sample.model_copy(update={"result": result, "scores": scores, "unscored": unscored})
-
-
-def _scored(
-    case: Case, result: Result, scorers: Sequence[Scorer]
-) -> tuple[dict[str, Value], dict[str, str]]:
-    """The scores, and what went wrong with the scorers that gave none: one that fails spoils
-    neither the others nor the run."""
-    scores: dict[str, Value] = {}
-    unscored: dict[str, str] = {}
-    for scorer in scorers:
+    held = target if isinstance(target, Target) else function_target(target, version=version)
+    if version and held.version != version:
+        held = Target(held.name, version, held.ask, held.opened)
+    options = suite.options
+    epochs = options.epochs if epochs is None else epochs
+    workers = options.concurrency if concurrency is None else concurrency
+    if workers < 1 or epochs < 1:
+        raise BadInput(
+            f"concurrency={workers}, epochs={epochs} would run no case.", hint="Give 1 or more."
+        )
+    seed = options.seed if seed is None else seed
+    used = build(suite.scorers) if scorers is None else scorers
+    plan = {due.key: due for due in _plan(suite, epochs, held.version)}
+    head = Head(
+        run=run_id or new_id(), suite=suite.name, suite_digest=suite.digest, target=held.name,
+        version=held.version, started=datetime.now(UTC), scorers=tuple(s.name for s in used),
+        scorer_versions={s.name: s.version for s in used}, epochs=epochs, seed=seed,
+        cases=len(suite.cases), approver=suite.approver.policy,
+        user=suite.user.tier if suite.user else "", replayed=replayed,
+    )  # fmt: skip
+    with RecordFile(record, head, plan.__contains__) as out:
+        work = _Work(
+            suite, held, used, options.timeout if timeout is None else timeout,
+            options.budget if budget is None else budget, seed, seen, _resumed(out, len(plan)), out,
+            _setup(suite), scoring,
+        )  # fmt: skip
         try:
-            value = scorer.score(case, result)
-        except Exception as error:
-            if is_control_flow(error):
-                raise
-            log.warning("scorer %s on case %s: %s", scorer.name, case.id, error)
-            unscored[scorer.name] = f"{type(error).__name__}: {error}"
-            continue
-        if isinstance(value, float) and not isfinite(value):
-            unscored[scorer.name] = f"{value} is no score"
-        elif value is not None:
-            scores[scorer.name] = value
-    return scores, unscored
+            await _worked(work, plan.values(), workers)
+        finally:
+            end = End(reason=work.ended, done=work.tally.done, due=len(plan), usd=work.tally.cost)
+            out.end(end)
+        places = [out.places[key] for key in plan if key in out.places]
+        return Ran(record, places, out.head, end, work.tally)
+
+
+def _setup(suite: Suite) -> Setup:
+    if not suite.setup:
+        return lambda _trial: nullcontext()
+    return cast("Setup", loaded(suite.setup, suite.folder))
+
+
+def _plan(suite: Suite, epochs: int, version: str) -> Iterator[_Due]:
+    digests = [case.digest for case in suite.cases]
+    for epoch in range(1, epochs + 1):
+        for case, known in zip(suite.cases, digests, strict=True):
+            yield _Due(case, epoch, sample_key(known, epoch, version), known)
+
+
+def _resumed(out: RecordFile, due: int) -> Tally:
+    tally = Tally(due=due)
+    for sample in Samples(out.path, sorted(out.places.values())):
+        tally.add(sample, resumed=True)
+    return tally
+
+
+async def _worked(work: _Work, plan: Iterable[_Due], workers: int) -> None:
+    """Ask what is due, with so many workers, and keep the record safe meanwhile."""
+    lanes: dict[tuple[int, str], list[_Due]] = {}
+    for due in plan:
+        if due.key not in work.out.places:
+            # A thread's own name never meets the id of a case that has none.
+            lane = f"thread {due.case.thread}" if due.case.thread else f"case {due.case.id}"
+            lanes.setdefault((due.epoch, lane), []).append(due)
+    left = iter(lanes.values())
+    async with work.target.opened(), _synced(work.out), asyncio.TaskGroup() as group:
+        for _ in range(min(workers, len(lanes))):
+            group.create_task(work.take(left))
+    if work.ended != "budget":
+        work.ended = "complete"
+
+
+@asynccontextmanager
+async def _synced(out: RecordFile) -> AsyncGenerator[None]:
+    async def sync() -> None:
+        while True:
+            await asyncio.sleep(SYNC_SECONDS)
+            await asyncio.to_thread(out.sync)
+
+    task = asyncio.create_task(sync())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _expected(case: Case) -> JsonObject:
+    """What the case expects, as the record keeps it."""
+    return case.expected.model_dump(mode="json", exclude_defaults=True)
 
 
 def load(record: Path) -> tuple[Sample, ...]:
-    """The samples of a record; none where the file does not exist. A last line that a crash cut off
-    is dropped from the file. Raises BadInput, and leaves the file alone, where it is no record."""
-    if not record.exists():
-        return ()
-    try:
-        data = record.read_bytes()
-    except OSError as error:
-        raise BadInput(f"The record {record} cannot be read: {error}.") from error
-    *lines, rest = data.split(b"\n")
-    samples: list[Sample] = []
-    for number, line in enumerate(lines, 1):
-        try:
-            samples.append(Sample.model_validate_json(line))
-        except ValidationError as error:
-            raise _no_sample(record, number) from error
-    if rest:
-        if not (rest.startswith(BEGINNING) or BEGINNING.startswith(rest)):
-            raise _no_sample(record, len(lines) + 1)
-        os.truncate(record, len(data) - len(rest))
-    return tuple(samples)
-
-
-def _no_sample(record: Path, line: int) -> BadInput:
-    return BadInput(
-        f"{record}:{line} is no sample of this version.", hint="Use another record file."
-    )
+    """All samples of a record at once; none where the file does not exist. For those with many,
+    `recordfile.samples` gives one after another. Raises BadInput."""
+    return tuple(recordfile.samples(record)) if record.exists() else ()

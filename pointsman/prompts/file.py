@@ -2,87 +2,118 @@
 
 ---
 description: Answers questions about invoices.
-variables: {policy: the refund rules, as text}
+model: {tier: fast, max_tokens: 300}
+variables:
+  policy: the refund rules, as text
+  days: {type: int, description: how long refunds take, default: 5}
 examples:
   - user: Where is my money?
     calls: [{tool: find_invoice, args: {id: INV-1}, result: "paid"}]
     answer: It was paid.
+  - values: {policy: No refunds.}
+    contains: [No refunds.]
 ---
-You answer questions about invoices. {{ policy }}
+You answer questions about invoices. {{ policy }} Refunds take {{ days }} days.
+{% include "partials/tone" %}
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
-
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from pointsman.errors import PromptError
-from pointsman.prompts.prompt import Example, ExampleCall, Prompt, quoted, sandbox
+from pointsman.prompts import frontmatter
+from pointsman.prompts.frontmatter import FrontMatter
+from pointsman.prompts.prompt import Partial, Prompt, quoted
+from pointsman.prompts.template import Use, use_of
+from pointsman.prompts.variable import Variable
 
-if TYPE_CHECKING:
-    from yaml import Node
-
-FENCE = "---"
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Call(_Strict):
-    tool: Annotated[str, Field(min_length=1)]
-    args: dict[str, JsonValue] = {}
-    result: str = ""
+MAX_BYTES = 262_144
+"""Of a prompt file."""
+MAX_PARTIALS = 64
 
 
-class _Example(_Strict):
-    user: Annotated[str, Field(min_length=1)]
-    calls: list[_Call] = []
-    answer: str = ""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file as read by itself, its partials not looked up yet."""
+
+    path: Path
+    data: bytes
+    matter: FrontMatter
+    body: str
+    use: Use
+    declared: tuple[Variable, ...] | None
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """As declared, else as found in the body (sorted)."""
+        if self.declared is not None:
+            return self.declared
+        return tuple(Variable(name) for name in sorted(self.use.variables))
 
 
-class _FrontMatter(_Strict):
-    description: str = ""
-    variables: dict[str, str | None] | None = None
-    examples: list[_Example] = []
+Find = Callable[[str], Path | None]
 
 
-def read(name: str, path: Path) -> Prompt:
-    """The prompt in the file at `path`, known as `name`.
+def read(name: str, path: Path, find: Find) -> Prompt:
+    """The prompt in the file at `path`, known as `name`; `find` gives a partial's file.
 
     Raises PromptError, naming the file and, where there is one, the line.
     """
-    data, text = _text(path)
-    front, body = _split(path, text)
-    matter = _front_matter(path, front)
+    source = source_of(path)
+    included = _Parts(find).of(source, (name,))
+    worked, renders = frontmatter.examples_of(path, source.matter)
+    own = {variable.name for variable in source.variables}
+    theirs: dict[str, Variable] = {}
+    for part in included.values():
+        for variable in part.variables:
+            if variable.name not in own:
+                theirs.setdefault(variable.name, variable)
+    declared = (*source.variables, *theirs.values())
     return Prompt(
         name=name,
-        description=matter.description,
-        variables=_variables(path, body, matter.variables),
-        body=body,
-        examples=tuple(
-            Example(
-                user=example.user,
-                calls=tuple(ExampleCall(c.tool, c.args, c.result) for c in example.calls),
-                answer=example.answer,
-            )
-            for example in matter.examples
-        ),
-        version=hashlib.sha256(data).hexdigest()[:12],
+        description=source.matter.description,
+        variables=tuple(variable.name for variable in declared),
+        body=source.body,
+        examples=worked,
+        version=_version(source, included),
         path=path,
+        declared=declared,
+        hints=frontmatter.hints_of(source.matter),
+        render_examples=renders,
+        partials=tuple(
+            Partial(name, part.body, _digest(part.data), part.path)
+            for name, part in included.items()
+        ),
     )
+
+
+def source_of(path: Path) -> Source:
+    """The file, read by itself. Raises PromptError."""
+    data, text = _text(path)
+    front, body, line = frontmatter.split(path, text)
+    matter = frontmatter.front_matter(path, front)
+    declared = frontmatter.variables_of(path, matter)
+    return Source(path, data, matter, body, use_of(path, body, line), declared)
 
 
 def _text(path: Path) -> tuple[bytes, str]:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise PromptError(
             f"Prompt file {path} cannot be read: {error.strerror or error}.",
             hint="Check that it is a file and that you may read it.",
+            rule="unreadable",
         ) from error
+    if len(data) > MAX_BYTES:
+        raise PromptError(
+            f"Prompt file {path} has more than {MAX_BYTES // 1024} KiB.",
+            hint="Give long texts as variables, or leave examples out.",
+            rule="too-large",
+        )
     try:
         return data, data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -90,121 +121,102 @@ def _text(path: Path) -> tuple[bytes, str]:
         raise PromptError(
             f"Prompt file {path} is not UTF-8 (line {line}, byte {error.start}).",
             hint="Save it as UTF-8 text.",
+            rule="unreadable",
+            line=line,
         ) from error
 
 
-def _split(path: Path, text: str) -> tuple[str, str]:
-    """The YAML between the fences (empty without front matter) and the body, stripped."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    if lines[0].rstrip() != FENCE:
-        front, body = "", "\n".join(lines)
-    else:
-        ends = (number for number, line in enumerate(lines[1:], 1) if line.rstrip() == FENCE)
-        end = next(ends, None)
-        if end is None:
+@dataclass(slots=True)
+class _Parts:
+    """Looks up what files include. Each partial is read once, however often it is included."""
+
+    find: Find
+    known: dict[str, tuple[Source, dict[str, Source]]] = field(
+        default_factory=dict[str, tuple[Source, dict[str, Source]]]
+    )
+
+    def of(self, source: Source, above: tuple[str, ...]) -> dict[str, Source]:
+        """All partials below a file, by name, in the order of their first use.
+
+        `above`: the names that lead to this file, which none of its partials may have. Raises
+        PromptError for a circle, and for partials or variables that do not fit.
+        """
+        found: dict[str, Source] = {}
+        for name in source.use.partials:
+            if name in above:
+                way = " includes ".join([*above[above.index(name) :], name])
+                raise PromptError(
+                    f"Prompt file {source.path}: partials go in a circle: {way}.",
+                    hint="Take one of these includes out.",
+                    rule="partial-cycle",
+                )
+            if name not in self.known:
+                part = _partial(source, name, self.find)
+                self.known[name] = (part, self.of(part, (*above, name)))
+            part, below = self.known[name]
+            found.setdefault(name, part)
+            for deeper, one in below.items():
+                found.setdefault(deeper, one)
+        if len(found) > MAX_PARTIALS:
             raise PromptError(
-                f"Prompt file {path} opens front matter in line 1 and never closes it.",
-                hint=f"Put a line of {FENCE} after it.",
+                f"Prompt file {source.path} includes more than {MAX_PARTIALS} partials.",
+                hint="Put some of them together.",
+                rule="too-large",
             )
-        front, body = "\n".join(lines[1:end]), "\n".join(lines[end + 1 :])
-    if not body.strip():
-        raise PromptError(f"Prompt file {path} has no text.", hint="Write the prompt in it.")
-    return front, body.strip()
+        _check_variables(source, found.values())
+        return found
 
 
-def _front_matter(path: Path, front: str) -> _FrontMatter:
-    data = _yaml(path, front)
-    try:
-        return _FrontMatter.model_validate({} if data is None else data)
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'front matter'}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)
+def _partial(source: Source, name: str, find: Find) -> Source:
+    path = find(name)
+    if path is None:
+        raise PromptError(
+            f"Prompt file {source.path} includes {name!r}, and there is no such file.",
+            hint=f"Write {name}.md into the prompts folder, or mend the name.",
+            rule="partial-missing",
         )
+    part = source_of(path)
+    if part.matter.examples or part.matter.model.model_fields_set:
         raise PromptError(
-            f"Prompt file {path}: the front matter does not fit: {faults}.",
-            hint="Its keys are description (text), variables (name: what it is) and examples "
-            "(user, calls: [tool, args, result], answer). Quote dates and numbers meant as text.",
-        ) from error
+            f"Prompt file {path} is included by another, and has examples or hints for a model.",
+            hint="A partial has a description and variables only.",
+            rule="partial-extras",
+        )
+    return part
 
 
-def _yaml(path: Path, front: str) -> object:
-    import yaml
-
-    try:
-        root = cast("Node | None", yaml.compose(front, Loader=yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
-        for key, line in _repeated(root):
-            raise PromptError(
-                f"Prompt file {path}, line {line}: the key {key!r} stands twice.",
-                hint="Keep one of them.",
-            )
-        return yaml.safe_load(front)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        # The mark counts from 0 and the front matter begins in the file's second line.
-        place = f", line {mark.line + 2}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise PromptError(
-            f"Prompt file {path}{place}: the front matter is broken YAML: {problem}.",
-            hint="Often a text with a colon needs quotes.",
-        ) from error
-    except (ValueError, RecursionError) as error:
-        # An impossible date (2026-13-40), or an alias that holds itself.
-        raise PromptError(
-            f"Prompt file {path}: the front matter cannot be read: {error}.",
-            hint="Quote dates; use no aliases.",
-        ) from error
-
-
-def _repeated(node: "Node | None") -> Iterator[tuple[str, int]]:
-    """Keys that stand twice in one mapping, with their line: YAML silently drops the first."""
-    from yaml import MappingNode, SequenceNode
-
-    if isinstance(node, MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                yield str(key.value), key.start_mark.line + 2
-            seen.add(str(key.value))
-            yield from _repeated(value)
-    elif isinstance(node, SequenceNode):
-        for item in node.value:
-            yield from _repeated(item)
-
-
-def _variables(path: Path, body: str, declared: dict[str, str | None] | None) -> tuple[str, ...]:
-    used = _placeholders(path, body)
-    if declared is None:
-        return tuple(sorted(used))
-    undeclared = sorted(used - set(declared))
+def _check_variables(source: Source, parts: Iterable[Source]) -> None:
+    """Raises PromptError for what is used and not declared, or declared and not used."""
+    if source.declared is None:
+        for name in sorted(source.use.variables):
+            frontmatter.check_name(source.path, name)
+        return
+    declared = {variable.name for variable in source.declared}
+    undeclared = sorted(source.use.variables - declared)
     if undeclared:
         raise PromptError(
-            f"Prompt file {path} uses {quoted(undeclared)} without declaring it.",
+            f"Prompt file {source.path} uses {quoted(undeclared)} without declaring it.",
             hint="Add it to variables in the front matter, or take it out of the body.",
+            rule="variable-undeclared",
         )
-    unused = sorted(set(declared) - used)
+    used = source.use.variables.union(*(part.use.variables for part in parts))
+    unused = sorted(declared - used)
     if unused:
         raise PromptError(
-            f"Prompt file {path} declares {quoted(unused)} and never uses it.",
+            f"Prompt file {source.path} declares {quoted(unused)} and never uses it.",
             hint="Use it in the body as {{ " + unused[0] + " }}, or take it out of variables.",
+            rule="variable-unused",
         )
-    return tuple(declared)
 
 
-def _placeholders(path: Path, body: str) -> set[str]:
-    from jinja2 import TemplateSyntaxError, meta, nodes
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
 
-    try:
-        tree = sandbox().parse(body)
-    except TemplateSyntaxError as error:
-        raise PromptError(
-            f"Prompt file {path}, line {error.lineno} of the body: {error.message}.",
-            hint="Placeholders are {{ name }}; write {% raw %} around braces meant as text.",
-        ) from error
-    outside = (nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)
-    for node in tree.find_all(outside):
-        raise PromptError(
-            f"Prompt file {path}, line {node.lineno} of the body: a prompt loads no other file.",
-            hint="Write the text here, or pass it in as a variable.",
-        )
-    return meta.find_undeclared_variables(tree)
+
+def _version(source: Source, included: dict[str, Source]) -> str:
+    if not included:
+        return _digest(source.data)
+    whole = hashlib.sha256(source.data)
+    for name, part in included.items():
+        whole.update(f"\0{name}\0{hashlib.sha256(part.data).hexdigest()}".encode())
+    return whole.hexdigest()[:12]

@@ -99,6 +99,7 @@ def child_row(
         root=parent.top,
         task=task.id,
         pinned="" if delegation.of == "team" else task.to,
+        release=parent.release if team == parent.team else "",
     )
 
 

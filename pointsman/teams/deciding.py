@@ -9,7 +9,6 @@ from pointsman.nodes.message import Request, Turn, new_id
 from pointsman.nodes.routing.router import Route
 from pointsman.nodes.run import Run
 from pointsman.teams.services import Services, open_services
-from pointsman.teams.settings import Settings
 from pointsman.teams.team import Team
 
 Decide = Callable[[str], Awaitable[Route]]
@@ -29,7 +28,7 @@ async def deciding(
     """
     sessions = team._sessions  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     services = open_services(
-        team.spec, Settings.read(), on_ticket=None, transports=sessions.transports,
+        team.spec, sessions.settings(), on_ticket=None, transports=sessions.transports,
         clock=sessions.clock, journal=MemoryJournal(),
     )  # fmt: skip
 

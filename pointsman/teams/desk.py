@@ -10,7 +10,7 @@ from pointsman.teams.approvals.grant import Grant, grant_from
 from pointsman.teams.approvals.lifecycle import permit
 from pointsman.teams.claim import known_ticket
 from pointsman.teams.dead import drop, redrive
-from pointsman.teams.records import Records
+from pointsman.teams.releases.releasing import Releasing
 from pointsman.teams.result import Result
 from pointsman.teams.store.protocol import RunRow
 from pointsman.teams.summary import result_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pointsman.teams.local import Parent
 
 
-class Desk(Records):
+class Desk(Releasing):
     """The part of a Team where people decide."""
 
     async def tickets(

@@ -31,6 +31,7 @@ from pointsman.teams.claim import claim, refresh
 from pointsman.teams.fence import fenced
 from pointsman.teams.graph import Border, TeamState, recursion_limit
 from pointsman.teams.lease import Wording, leased
+from pointsman.teams.releases.rollout import assigned
 from pointsman.teams.result import Result
 from pointsman.teams.services import Services
 from pointsman.teams.store.faults import store_error
@@ -62,7 +63,7 @@ class LocalEngine:
 
     async def submit(self, row: RunRow) -> None:
         """Run it until it ends or waits. The same run again is not run twice."""
-        await self.services.store.add_run(row)
+        await self.services.store.add_run(await assigned(self.services, row))
         await self.drive(row.run)
 
     async def drive(self, run: str) -> None:

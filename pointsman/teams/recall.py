@@ -88,7 +88,8 @@ async def _summed(
     spec: TeamSpec, services: Services, run: Run, before: Summary | None, old: Sequence[Logged]
 ) -> Summary | None:
     """A new summary of the one before and of these messages; None when no model gave one."""
-    folders = (spec.prompts,) if spec.prompts else ()
+    given = services.spec.prompts  # those of the run's release
+    folders = (given,) if given else ()
     # Prompt files are read when they are wanted, which is seldom, and not on the loop.
     prompt = await asyncio.to_thread(lambda: PromptLibrary(folders).get("memory/summary"))
     turns = tuple(turn for turn in (_turn(one.message) for one in old) if turn is not None)

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pointsman.errors import NotFound, is_control_flow
 from pointsman.guardrails.approval import ApprovalGuard
@@ -38,6 +39,7 @@ from pointsman.teams.children import Above, OpenCrew, TreeVault
 from pointsman.teams.doors import Doors, team_doors
 from pointsman.teams.fitting import TeamClassifier
 from pointsman.teams.record import Recorder, spend
+from pointsman.teams.releases.rollout import Rollout, rollout_of
 from pointsman.teams.responses import open_responses
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import ROUTE, TeamSpec
@@ -45,6 +47,9 @@ from pointsman.teams.store.protocol import RunRow, Store
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Ticket
 from pointsman.teams.vaultkey import vault_key
+
+if TYPE_CHECKING:
+    from pointsman.teams.releases.released import Variant
 
 log = logging.getLogger("pointsman.teams")
 
@@ -78,6 +83,20 @@ class Services:
     """By child run that is worked on here: its parent's step. One for the whole family."""
     crew: OpenCrew | None = None
     """What takes child runs on; None where nothing keeps checkpoints."""
+    rollout: Rollout = field(default_factory=Rollout)
+    variants: "OrderedDict[str, Variant]" = field(
+        default_factory=OrderedDict[str, "Variant"], repr=False
+    )
+    """What differs on the releases that were used last."""
+
+    async def on(self, release: str) -> "Services":
+        """These, with the prompts and models of a release of the team; empty: as they are. Raises
+        what `releases.released.on_release` does."""
+        if not release:
+            return self
+        from pointsman.teams.releases.released import on_release
+
+        return await on_release(self, release)
 
     def of(self, team: str) -> "Services":
         """Those of this team, or of one inside it. Raises NotFound."""
@@ -203,15 +222,11 @@ def open_services(
         limiter=bounds.limiter,
         budgets=budgets,
         guards=_rules_version(spec),
+        flights=settings.flights,
     )
-    routed = [s for s in spec.specialists if s.name in spec.transitions.get(ROUTE, ())]
-    router = RouterNode(
-        spec.router, routed, team=spec.name, prompts=prompts,
-        classifier=TeamClassifier(spec.router, routed, team=spec.name, home=home),
-    )  # fmt: skip
     doors = team_doors(spec, lambda _specialist, _tool: bounds.tools)
     doors = board_doors(doors, spec.blackboard, store)
-    nodes = {s.name: _specialist_node(s, spec, prompts, bounds, doors) for s in spec.specialists}
+    router, nodes = nodes_of(spec, prompts=prompts, bounds=bounds, doors=doors, home=home)
     return Services(
         spec=spec,
         home=home,
@@ -227,7 +242,21 @@ def open_services(
         clock=clock,
         budgets=budgets,
         above=within.above if within else {},
+        rollout=rollout_of(settings),
     )
+
+
+def nodes_of(
+    spec: TeamSpec, *, prompts: PromptLibrary, bounds: Bounds, doors: Doors, home: Path
+) -> tuple[RouterNode, dict[str, Node]]:
+    """The team's router, and each specialist inside its guards. Raises PromptError."""
+    routed = [s for s in spec.specialists if s.name in spec.transitions.get(ROUTE, ())]
+    router = RouterNode(
+        spec.router, routed, team=spec.name, prompts=prompts,
+        classifier=TeamClassifier(spec.router, routed, team=spec.name, home=home),
+    )  # fmt: skip
+    nodes = {s.name: _specialist_node(s, spec, prompts, bounds, doors) for s in spec.specialists}
+    return router, nodes
 
 
 def _both(within: Services | None, own: SharedBudgets | None) -> Budgets | None:

@@ -42,6 +42,7 @@ class Sessions:
     transports: Transports | None = None
     clock: Callable[[], float] = time.time
     sweep_seconds: float = SWEEP_SECONDS
+    settings: Callable[[], Settings] = Settings.read
     _engine: "LocalEngine | None" = field(default=None, init=False)
     _stack: AsyncExitStack | None = field(default=None, init=False)
     _exported: Services | None = field(default=None, init=False)
@@ -52,7 +53,9 @@ class Sessions:
 
     def apart(self, spec: TeamSpec) -> "Sessions":
         """Sessions made like these that share nothing open with them."""
-        return Sessions(spec, self.on_ticket, self.transports, self.clock, self.sweep_seconds)
+        return Sessions(
+            spec, self.on_ticket, self.transports, self.clock, self.sweep_seconds, self.settings
+        )
 
     async def open(self) -> None:
         """Keep an engine open until `close`. Raises Misconfigured when one is."""
@@ -139,7 +142,7 @@ class Sessions:
             yield made[0]
 
     def _new_services(self, within: Services | None = None) -> Services:
-        settings = Settings.read()
+        settings = self.settings()
         home = self.spec.home or settings.home
         with self._making:  # called in threads
             if self._bounds is None:
@@ -165,7 +168,9 @@ class Sessions:
         clock, and with its reviewers told where this one has nobody to tell."""
         spec = replace(self.spec, home=home)
         told = self.on_ticket or outer.on_ticket
-        return Sessions(spec, told, self.transports, outer.clock, outer.sweep_seconds)
+        return Sessions(
+            spec, told, self.transports, outer.clock, outer.sweep_seconds, outer.settings
+        )
 
 
 def with_crew(services: Services, crew: OpenCrew) -> Services:

@@ -47,6 +47,19 @@ class Settings:
     """32 bytes in base64 that seal what filters redact. `POINTSMAN_VAULT_KEY`; without it, a file
     in the folder of state."""
 
+    flights: bool = True
+    """Whether equal calls that are under way at once become one. Suites turn it off."""
+    serves: Literal["production", "staging", "none"] = "production"
+    """Which releases new threads begin with: those in production and the canary, what is staged, or
+    none: the files as they are. `POINTSMAN_RELEASES`."""
+    release_drift: Literal["warn", "refuse"] = "warn"
+    """What follows when a run's release was made of other code: a line in the log, or the end of
+    the run. `POINTSMAN_RELEASE_DRIFT`."""
+    flags: Path | None = None
+    """A file of flags. `POINTSMAN_FLAGS`; without it, no flags."""
+
+    step_summary: Path | None = None
+    """File that GitHub shows as the summary of a job's step. `GITHUB_STEP_SUMMARY`."""
     lookup: Callable[[str], str | None] = field(default=os.environ.get, repr=False, compare=False)
     """Reads one variable: a provider's key or base URL, at the call that needs it."""
 
@@ -74,6 +87,10 @@ class Settings:
             limits=env.get("POINTSMAN_LIMITS", "").strip() or "store",
             limits_lost=_lost(env),
             vault_key=env.get("POINTSMAN_VAULT_KEY", "").strip(),
+            serves=_serves(env),
+            release_drift=_drift(env),
+            flags=Path(env["POINTSMAN_FLAGS"]) if env.get("POINTSMAN_FLAGS") else None,
+            step_summary=Path(summary) if (summary := env.get("GITHUB_STEP_SUMMARY")) else None,
             lookup=env.get,
         )
 
@@ -87,6 +104,33 @@ def _lost(env: Mapping[str, str]) -> Literal["closed", "open"]:
         case text:
             raise Misconfigured(
                 f"POINTSMAN_LIMITS_LOST={text!r} is neither closed nor open.", hint="Try closed."
+            )
+
+
+def _serves(env: Mapping[str, str]) -> Literal["production", "staging", "none"]:
+    match env.get("POINTSMAN_RELEASES", "").strip():
+        case "" | "production":
+            return "production"
+        case "staging":
+            return "staging"
+        case "none":
+            return "none"
+        case text:
+            raise Misconfigured(
+                f"POINTSMAN_RELEASES={text!r} is neither production, staging nor none.",
+                hint="Try production.",
+            )
+
+
+def _drift(env: Mapping[str, str]) -> Literal["warn", "refuse"]:
+    match env.get("POINTSMAN_RELEASE_DRIFT", "").strip():
+        case "" | "warn":
+            return "warn"
+        case "refuse":
+            return "refuse"
+        case text:
+            raise Misconfigured(
+                f"POINTSMAN_RELEASE_DRIFT={text!r} is neither warn nor refuse.", hint="Try warn."
             )
 
 

@@ -45,6 +45,7 @@ from pointsman.nodes.run import Run
 from pointsman.nodes.sees import Said
 from pointsman.teams import bounded, children, closing, delegating, ending, pausing
 from pointsman.teams.recall import recall
+from pointsman.teams.releases.rollout import assigned
 from pointsman.teams.services import Services
 from pointsman.teams.spec import END, ROUTE, TeamSpec
 from pointsman.teams.split import in_own_words, in_tasks
@@ -78,13 +79,14 @@ class Steps:
         if row is None or row.root_thread != thread_id or row.team != self._spec.name:
             # Without a thread each message is a conversation of its own, never a shared one.
             row = nested_row(self._spec, thread_id or message_id, message_id, text)
-            await services.store.add_run(row)
+            await services.store.add_run(await assigned(services, row))
+            row = await services.store.find_run(row.run) or row
         if row.parent:  # what it is asked is no turn of the conversation
             durable = durable and services.durable(row)
             return _reset(row.run, as_json(row.request), durable=durable)
         await services.store.log(row, row.request)
         request = request_of(row.request)
-        recalled = await recall(self._spec, services, row, request)
+        recalled = await recall(self._spec, await _at_hand(services, row), row, request)
         earlier = recalled.messages
         turns = (turn for turn, _ in _spoken(earlier))
         seen = request.model_copy(
@@ -299,7 +301,8 @@ class Steps:
                 if row.cancelled_by:
                     return ending.cancelled(carried, row.cancelled_by)
                 run.remaining(float("inf"))
-                return await body(run, services, row)
+                released = await services.on(row.release)
+                return await body(replace(run, gateway=released.gateway), released, row)
             except (StoreError, RunBusy):
                 raise
             except Exception as error:
@@ -319,6 +322,17 @@ def _failure(error: Exception, run: Run) -> Failure:
     level = logging.INFO if foreseen else logging.ERROR
     log.log(level, "step %s of run %s failed: %s", run.step, run.id, error, exc_info=not foreseen)
     return Failure(error=type(error).__name__, text=str(error) or type(error).__name__)
+
+
+async def _at_hand(services: Services, row: RunRow) -> Services:
+    """The services of the run's release. One that cannot be used ends the run at its route, where
+    an error is on record, and not here."""
+    try:
+        return await services.on(row.release)
+    except StoreError:
+        raise
+    except PointsmanError:
+        return services
 
 
 def nested_row(spec: TeamSpec, thread_id: str, message_id: str, text: str) -> RunRow:

@@ -21,7 +21,7 @@ from pointsman.guardrails.policy import ApprovalPolicy
 from pointsman.guardrails.quota import Quota
 from pointsman.nodes.budgets import Allowance
 from pointsman.nodes.event import Recorded
-from pointsman.nodes.gateway.cascade import Cascade
+from pointsman.nodes.gateway.cascade import Cascade, Tier
 from pointsman.nodes.gateway.cost import Price
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.limits import Limiter
@@ -268,11 +268,19 @@ class Team(Desk):
         await self._sessions.close()
 
     def apart(
-        self, *, home: Path | None = None, models: Mapping[str, tuple[str, ...]] | None = None
+        self,
+        *,
+        home: Path | None = None,
+        models: Mapping[str, Tier] | None = None,
+        prompts: Path | None = None,
     ) -> "Team":
-        """The same team with nothing open: for another loop, another folder or other models."""
+        """The same team with nothing open: for another loop, another folder, other models or
+        prompts."""
         other, spec = copy(self), self.spec
-        other.spec = replace(spec, home=home or spec.home, models=models or spec.models)
+        other.spec = replace(
+            spec, home=home or spec.home, models=models or spec.models,
+            prompts=prompts or spec.prompts,
+        )  # fmt: skip
         other._sessions = self._sessions.apart(other.spec)  # noqa: SLF001 (its own class)
         return other
 

@@ -8,6 +8,7 @@ from tests.contracts.board import BoardContract
 from tests.contracts.events import EventContract
 from tests.contracts.lease import LeaseContract
 from tests.contracts.ledger import LedgerContract
+from tests.contracts.releases import ReleaseContract
 from tests.contracts.rows import NOW, a_grant, a_result, a_run, a_ticket, claim
 from tests.contracts.runs import RunContract
 from tests.contracts.tickets import TicketContract
@@ -24,6 +25,7 @@ class StoreContract(
     VaultContract,
     BoardContract,
     LeaseContract,
+    ReleaseContract,
 ):
     """What every Store promises."""
 

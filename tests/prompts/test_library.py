@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pointsman.errors import PromptError
 from pointsman.prompts.library import SHIPPED, Example, ExampleCall, PromptLibrary
+from tests.prompts.folder import write
 
 WHOLE = """\
 ---
@@ -25,14 +26,6 @@ examples:
 You answer questions about invoices.
 {{ policy }}
 """
-
-
-def write(folder: Path, name: str, text: str | bytes) -> Path:
-    """Put a prompt file into the folder and give its path."""
-    path = folder / f"{name}.md"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return path
 
 
 def refusal(folder: Path, text: str | bytes) -> str:
@@ -97,14 +90,8 @@ def test_names_lists_what_get_finds(tmp_path: Path) -> None:
     write(tmp_path, "team/one.two", "text")
     write(tmp_path, ".hidden", "text")
     library = PromptLibrary([tmp_path])
-    assert library.names() == (
-        "judge/policy",
-        "judge/text",
-        "router/choose",
-        "specialist/default",
-        "specialist/repair",
-        "team/one.two",
-    )
+    assert library.names() == tuple(sorted((*PromptLibrary().names(), "team/one.two")))
+    assert {"judge/policy", "router/choose", "specialist/repair"} <= set(library.names())
     assert [library.get(name).name for name in library.names()] == list(library.names())
 
 
@@ -182,7 +169,28 @@ def test_broken_yaml_is_located(tmp_path: Path) -> None:
         ("---\nexamples: [{answer: x}]\n---\nbody", "examples.0.user: Field required"),
         ("---\nexamples: [{user: x, calls: [{tool: t, args: {d: 2026-01-02}}]}]\n---\nb", "Quote"),
         ("---\nexamples: [{user: 2026-13-40}]\n---\nbody", "cannot be read"),
-        ("---\nexamples: &x [*x]\n---\nbody", "cannot be read"),
+        ("---\nexamples: &x [*x]\n---\nbody", "it has an alias"),
+        ("---\nvariables: {x: {type: date}}\n---\n{{ x }}", "variables.x._Variable.type"),
+        ("---\nvariables: {x: {type: int, default: a}}\n---\n{{ x }}", "'x' takes int, not"),
+        ("---\nvariables: {loop: doc}\n---\n{{ loop }}", "cannot be the name of a variable"),
+        ("---\nmodel: {temperature: 3}\n---\nbody", "model.temperature"),
+        ("---\nmodel: {colour: red}\n---\nbody", "model.colour: Extra inputs"),
+        ("---\nexamples: [{values: {}}, {values: {}, name: '1'}]\n---\nbody", "named '1'"),
+        ("{{ x.nothing }}", "no value has the attribute 'nothing'"),
+        ("{{ x.upper }}", "no value has the attribute 'upper' to read"),
+        ("{{ x.__class__ }}", "no value has the attribute '__class__'"),
+        ("{% for a in x %}{{ loop.cycle }}{% endfor %}", "no value has the attribute 'cycle'"),
+        ("{{ loop }}", "'loop' cannot be the name of a variable"),
+        ("{{ x | nope }}", "No filter named 'nope'"),
+        ("{{ x | attr('upper') }}", "No filter named 'attr'"),
+        ("{% include x %}", "a prompt loads no other file"),
+        ("{% include ['partials/a'] %}", "a prompt loads no other file"),
+        ("{% include 'partials/a' ignore missing %}", "a prompt loads no other file"),
+        ("{% include 'partials/../a' %}", "a prompt loads no other file"),
+        ("{% include 'router/choose' %}", "a prompt loads no other file"),
+        ("{% extends 'partials/a' %}", "a prompt loads no other file"),
+        ("{% include 'partials/none' %}", "there is no such file"),
+        ("x" * 262_145, "more than 256 KiB"),
         ("---\nvariables: {x: doc}\n---\nbody {{ x }} {{ y }}", "uses 'y' without declaring it"),
         ("---\nvariables: {x: doc, y: doc}\n---\nbody {{ x }}", "declares 'y' and never uses it"),
         ("body {{ x", "line 1 of the body"),
@@ -208,11 +216,10 @@ def test_a_folder_named_like_a_prompt_is_not_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", PromptLibrary().names())
 def test_what_ships_renders(name: str) -> None:
-    """Every shipped prompt declares its variables, describes itself and shows what it is given."""
+    """Every shipped prompt describes itself and shows what it is given."""
     prompt = PromptLibrary().get(name)
     text = prompt.render({variable: f"<{variable}>" for variable in prompt.variables})
     assert prompt.description
-    assert prompt.variables
     assert all(f"<{variable}>" in text for variable in prompt.variables)
 
 
@@ -228,6 +235,13 @@ def test_any_bytes_give_a_prompt_or_a_prompt_error(data: bytes) -> None:
         except PromptError:
             return
         assert prompt.body
+
+
+def test_nested_aliases_are_refused_at_once(tmp_path: Path) -> None:
+    """Front matter of a few lines that stands for billions of texts takes no time."""
+    lines = ["description: &a0 [x, x]"]
+    lines += [f"k{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 20)]
+    assert "it has an alias" in refusal(tmp_path, "---\n" + "\n".join(lines) + "\n---\nbody")
 
 
 @given(st.text(alphabet="-\n{}%a: [&*]!'\"|>#", max_size=80))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pointsman.errors import BadInput, Misconfigured
 from pointsman.evals.calibration.rows import Recorded, Row
-from pointsman.evals.runner import Sample, run
+from pointsman.evals.record import Sample
+from pointsman.evals.runner import run
 from pointsman.evals.suite import Case, Suite
 from pointsman.nodes.digest import digest
 from pointsman.nodes.gateway.cascade import Tier
@@ -58,7 +59,10 @@ async def _asked(
             thread = f"{version}-{case.thread or case.id}"
             return await asked.run(case.text, thread=thread, message_id=case.id)
 
-        return await run(suite, ask, version=version, record=folder / "record.jsonl", seen=seen)
+        return await run(
+            suite, ask, version=version, record=folder / f"record-{suite.digest}.jsonl",
+            concurrency=1, seen=lambda sample, _: seen(sample),
+        )  # fmt: skip
 
 
 def _plain(chains: Chains, tier: str) -> tuple[str, ...]:

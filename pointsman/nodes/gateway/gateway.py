@@ -12,6 +12,7 @@ import random
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import replace
 from typing import Literal
 
@@ -56,8 +57,8 @@ class ModelGateway:
     what one call to one model may take, in seconds; the run's deadline may make it shorter.
     `breaker` and `limiter` stand before every call to a model. `refused` says what follows when a
     provider's content policy refuses a request. `guards` is a version of the rules that judge
-    answers: with other rules, cached answers are not found. `draw` (0 to 1) are the dice of the
-    retries.
+    answers: with other rules, cached answers are not found. `flights` says whether equal calls that
+    are under way at once become one. `draw` (0 to 1) are the dice of the retries.
 
     `aclose` closes the transports and the cache; the journal belongs to whoever made it.
     """
@@ -77,28 +78,13 @@ class ModelGateway:
         retry: Retry | None = None,
         refused: Literal["stop", "next"] = "stop",
         guards: str = "",
+        flights: bool = True,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """Raises Misconfigured for a tier without a model and for a time-out that is none."""
-        self._cascades = {tier: c for tier, c in chains.items() if isinstance(c, Cascade)}
-        self._hedges = {tier: c for tier, c in chains.items() if isinstance(c, Hedge)}
-        self._chains = {
-            tier: c.models if isinstance(c, Hedge) else tuple(c)
-            for tier, c in chains.items()
-            if not isinstance(c, Cascade)
-        }
-        empty = [tier for tier, models in self._chains.items() if not models or not all(models)]
-        if empty:
-            raise Misconfigured(
-                f"Tier {empty[0]!r} names no model.",
-                hint='Try "embedded", or "openai/gpt-4o-mini".',
-            )
+        self._lead(chains)
         if not 0 < timeout < float("inf"):
             raise Misconfigured(f"A model time-out of {timeout} s cannot be.", hint="Try 60.")
-        self._tiers = tuple(chains)
-        for tier, cascade in self._cascades.items():
-            for part, models in cascade.parts().items():
-                self._chains[_part(tier, part)] = models
         self._transports = transports
         self._journal = journal
         self._cache = cache
@@ -115,8 +101,37 @@ class ModelGateway:
         self._chain = Chain(
             retry=retry or Retry(), draw=draw, refused=refused, context=known.context
         )
-        self._flights = Flights()
+        self._flights = Flights() if flights else None
         self._pending: OrderedDict[tuple[str, str], Pending] = OrderedDict()
+
+    def _lead(self, chains: Mapping[str, Tier]) -> None:
+        self.chains = dict(chains)
+        self._cascades = {tier: c for tier, c in chains.items() if isinstance(c, Cascade)}
+        self._hedges = {tier: c for tier, c in chains.items() if isinstance(c, Hedge)}
+        self._chains = {
+            tier: c.models if isinstance(c, Hedge) else tuple(c)
+            for tier, c in chains.items()
+            if not isinstance(c, Cascade)
+        }
+        empty = [tier for tier, models in self._chains.items() if not models or not all(models)]
+        if empty:
+            raise Misconfigured(
+                f"Tier {empty[0]!r} names no model.",
+                hint='Try "embedded", or "openai/gpt-4o-mini".',
+            )
+        self._tiers = tuple(chains)
+        for tier, cascade in self._cascades.items():
+            for part, models in cascade.parts().items():
+                self._chains[_part(tier, part)] = models
+
+    def leading_to(self, chains: Mapping[str, Tier]) -> "ModelGateway":
+        """A door to other models that shares all else with this one: transports, journal, cache,
+        bounds. Only this one closes them. Raises Misconfigured for a tier without a model."""
+        other = copy(self)
+        other._lead(chains)  # noqa: SLF001 (its own class)
+        other._flights = None if self._flights is None else Flights()  # noqa: SLF001
+        other._pending = OrderedDict()  # noqa: SLF001
+        return other
 
     @property
     def budgets(self) -> Budgets | None:
@@ -250,7 +265,8 @@ class ModelGateway:
                     return near.reply.served_from("cache"), near
             flight = key.flight_key(content, models, run.tenant, occurrence, guards=self._guards)
             try:
-                return await self._flights.share(flight, walk), near
+                shared = walk() if self._flights is None else self._flights.share(flight, walk)
+                return await shared, near
             except (NoModel, BudgetExceeded):
                 stale = None if self._cache is None else await self._cache.find(keys, stale=True)
                 if stale is None:

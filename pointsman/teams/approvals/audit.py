@@ -22,7 +22,9 @@ from pointsman.teams.tickets import Ticket
 GENESIS = "0" * 64
 """The hash before the first row."""
 
-Action = Literal["open", "grant", "use", "revoke", "redrive", "drop"] | Step
+Action = (
+    Literal["open", "grant", "use", "revoke", "redrive", "drop", "promote", "rollback"] | Step
+)
 
 
 class AuditEntry(Frozen):
@@ -33,16 +35,18 @@ class AuditEntry(Frozen):
     run: str = ""
     ticket: str = ""
     grant: str = ""
+    release: str = ""
+    """Which release was promoted or rolled back."""
     action: Action
     by: str
-    """A person, `policy:<rule>`, `grant:<id>`, `clock` or `run`."""
+    """A person, `policy:<rule>`, `grant:<id>`, `clock`, `run` or `watch`."""
     status: str = ""
-    """The ticket's status after it."""
+    """The ticket's status after it; of a release, its channel."""
     tool: str = ""
     digest: str = ""
-    """Of the action: tool and arguments, the edited ones after an edit."""
+    """Of the action: tool and arguments, the edited ones after an edit; or of the release."""
     policy: str = ""
-    """Rule and version that asked, when the ticket was opened."""
+    """Rule and version that asked, when the ticket was opened; what the gate said of a release."""
     to: str = ""
     """Whom it was passed to."""
     text_digest: str = ""

@@ -12,6 +12,8 @@ from pointsman.nodes.message import Message, Status
 from pointsman.teams.approvals.audit import AuditEntry, AuditRow
 from pointsman.teams.approvals.grant import Grant
 from pointsman.teams.approvals.lifecycle import Move
+from pointsman.teams.releases.channels import Channels
+from pointsman.teams.releases.release import Release
 from pointsman.teams.result import Result
 from pointsman.teams.store.entries import BoardScope, EntryRow, EntryWrite, Put, Token
 from pointsman.teams.tickets import Ticket, TicketStatus
@@ -53,6 +55,8 @@ class RunRow:
     """2 after it was driven again from the start, and so on."""
     dropped: str = ""
     """Who gave it up after it had failed."""
+    release: str = ""
+    """The release of its team that it runs on; empty: the files as they are."""
 
     @property
     def top(self) -> str:
@@ -378,6 +382,41 @@ class Store(Protocol):
     async def board_erase(self, scope: BoardScope) -> int:
         """Delete all entries of a scope with their history, for good: how many rows. Versions go
         on where they stood."""
+        ...
+
+    async def channels(self, team: str) -> Channels:
+        """Where a team's releases stand now; version 0 for a team that has none."""
+        ...
+
+    async def channel_history(self, team: str, *, limit: int = 100) -> tuple[Channels, ...]:
+        """How they stood after each change, newest first."""
+        ...
+
+    async def move_channels(
+        self, after: Channels, release: Release | None, entry: AuditEntry
+    ) -> bool:
+        """Add the next version, with the release it speaks of and its audit row: one transaction.
+        False, and no change, when that version is there already."""
+        ...
+
+    async def find_release(self, team: str, release: str) -> Release | None:
+        """A release that was ever promoted. Raises InvalidRelease when it was changed since."""
+        ...
+
+    async def thread_release(self, row: RunRow) -> str:
+        """The release that the run's thread began with; empty where none was noted."""
+        ...
+
+    async def pin_thread(self, row: RunRow, release: str, *, over: Sequence[str] = ()) -> str:
+        """Note the release that the run's thread begins with, unless one is noted that is none of
+        `over`. Gives the one that is noted then."""
+        ...
+
+    async def release_runs(
+        self, team: str, release: str, *, since: float = 0.0, limit: int = 1000
+    ) -> tuple[RunRow, ...]:
+        """Ended runs on a release that a message began from `since` on (seconds since the epoch),
+        newest first."""
         ...
 
     async def aclose(self) -> None: ...

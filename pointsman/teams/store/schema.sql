@@ -21,7 +21,8 @@ CREATE TABLE runs (
   task TEXT NOT NULL DEFAULT '',
   pinned TEXT NOT NULL DEFAULT '', -- who does it, unrouted
   attempt INTEGER NOT NULL DEFAULT 1,
-  dropped TEXT NOT NULL DEFAULT '' -- who gave a failed run up
+  dropped TEXT NOT NULL DEFAULT '', -- who gave a failed run up
+  release TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX runs_by_state ON runs (team, state, created);
 CREATE INDEX runs_by_thread ON runs (team, tenant, thread, created);
@@ -29,6 +30,7 @@ CREATE INDEX runs_in_line ON runs (team, tenant, thread) WHERE state = 'running'
 CREATE INDEX runs_dead ON runs (team, created)
   WHERE state IN ('failed', 'partial') AND parent = '' AND dropped = '';
 CREATE INDEX runs_by_parent ON runs (parent, created) WHERE parent != '';
+CREATE INDEX runs_by_release ON runs (team, release, created) WHERE release != '';
 
 CREATE TABLE log (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -172,4 +174,29 @@ CREATE TABLE summaries (
   text TEXT NOT NULL,
   run TEXT NOT NULL,
   PRIMARY KEY (team, tenant, thread, upto)
+) STRICT;
+
+-- What was ever promoted, whole: a thread may outlive the file.
+CREATE TABLE releases (
+  team TEXT NOT NULL,
+  release TEXT NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (team, release)
+) STRICT;
+
+-- Where a team's releases stand: the newest version counts, the older ones are its history.
+CREATE TABLE release_channels (
+  team TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (team, version)
+) STRICT;
+
+-- The release that each thread began with.
+CREATE TABLE release_threads (
+  team TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  thread TEXT NOT NULL,
+  release TEXT NOT NULL,
+  PRIMARY KEY (team, tenant, thread)
 ) STRICT;

@@ -17,6 +17,7 @@ from pointsman.teams.store.eventrows import EventRows
 from pointsman.teams.store.leaserows import LeaseRows
 from pointsman.teams.store.logrows import LogRows
 from pointsman.teams.store.protocol import RunRow, RunState
+from pointsman.teams.store.releaserows import ReleaseRows
 from pointsman.teams.store.ticketrows import TicketRows
 from pointsman.teams.store.vaultrows import VaultTable
 
@@ -24,7 +25,7 @@ _STATE: TypeAdapter[RunState] = TypeAdapter(RunState)
 _RUN = (
     "run, team, thread, tenant, request, state, root_thread, nested, seconds_left, budget_usd,"
     " budget_calls, seconds, cancelled_by, result, parent, root, task, pinned,"
-    " attempt, dropped"
+    " attempt, dropped, release"
 )
 _FAILED = (
     "state IN ('failed', 'partial') AND (state = 'failed'"
@@ -37,7 +38,9 @@ _OFFSPRING = (
 )
 
 
-class SqliteStore(TicketRows, EffectRows, EventRows, LogRows, VaultTable, BoardRows, LeaseRows):
+class SqliteStore(
+    TicketRows, EffectRows, EventRows, LogRows, VaultTable, BoardRows, LeaseRows, ReleaseRows
+):
     """`Store` on one SQLite file. Timestamps are seconds since the epoch by `clock`."""
 
     # Runs
@@ -47,7 +50,7 @@ class SqliteStore(TicketRows, EffectRows, EventRows, LogRows, VaultTable, BoardR
             row.run, row.team, row.thread, row.tenant, row.request.model_dump_json(), row.state,
             row.root_thread, row.nested, row.seconds_left, row.budget_usd, row.budget_calls,
             row.seconds, row.cancelled_by, None, row.parent, row.root, row.task, row.pinned,
-            row.attempt, row.dropped, self._clock(),
+            row.attempt, row.dropped, row.release, self._clock(),
         )  # fmt: skip
         marks = ",".join("?" * len(values))
         sql = f"INSERT OR IGNORE INTO runs ({_RUN}, created) VALUES ({marks})"  # noqa: S608 (constants)
@@ -171,6 +174,17 @@ class SqliteStore(TicketRows, EffectRows, EventRows, LogRows, VaultTable, BoardR
         found = await self._read(lambda db: db.execute(sql, values).fetchone())
         return found[0] if found else ""
 
+    async def release_runs(
+        self, team: str, release: str, *, since: float = 0.0, limit: int = 1000
+    ) -> tuple[RunRow, ...]:
+        sql = (
+            f"SELECT {_RUN} FROM runs WHERE team = ? AND release = ? AND release != ''"  # noqa: S608 (constants)
+            " AND created >= ? AND parent = '' AND state NOT IN ('running', 'waiting')"
+            " ORDER BY created DESC, rowid DESC LIMIT ?"
+        )
+        values = (team, release, since, limit)
+        return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, values))))
+
     # The journal
 
     async def journal_get(
@@ -194,7 +208,7 @@ class SqliteStore(TicketRows, EffectRows, EventRows, LogRows, VaultTable, BoardR
 
 def _run_row(row: tuple[object, ...]) -> RunRow:
     (run, team, thread, tenant, request, state, checkpoints, nested, left, *rest) = row
-    (usd, calls, secs, by, res, parent, root, task, pinned, attempt, dropped) = rest
+    (usd, calls, secs, by, res, parent, root, task, pinned, attempt, dropped, release) = rest
     return RunRow(
         run=str(run),
         team=str(team),
@@ -216,6 +230,7 @@ def _run_row(row: tuple[object, ...]) -> RunRow:
         pinned=str(pinned),
         attempt=attempt if isinstance(attempt, int) else 1,
         dropped=str(dropped),
+        release=str(release),
     )
 
 

@@ -6,10 +6,12 @@ ALTER TABLE runs ADD COLUMN task TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN pinned TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE runs ADD COLUMN dropped TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN release TEXT NOT NULL DEFAULT '';
 CREATE INDEX runs_in_line ON runs (team, tenant, thread) WHERE state = 'running';
 CREATE INDEX runs_dead ON runs (team, created)
   WHERE state IN ('failed', 'partial') AND parent = '' AND dropped = '';
 CREATE INDEX runs_by_parent ON runs (parent, created) WHERE parent != '';
+CREATE INDEX runs_by_release ON runs (team, release, created) WHERE release != '';
 
 -- Every version of every blackboard entry that is kept. The newest of a key is the entry.
 CREATE TABLE board (
@@ -49,4 +51,29 @@ CREATE TABLE summaries (
   text TEXT NOT NULL,
   run TEXT NOT NULL,
   PRIMARY KEY (team, tenant, thread, upto)
+) STRICT;
+
+-- What was ever promoted, whole: a thread may outlive the file.
+CREATE TABLE releases (
+  team TEXT NOT NULL,
+  release TEXT NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (team, release)
+) STRICT;
+
+-- Where a team's releases stand: the newest version counts, the older ones are its history.
+CREATE TABLE release_channels (
+  team TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (team, version)
+) STRICT;
+
+-- The release that each thread began with.
+CREATE TABLE release_threads (
+  team TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  thread TEXT NOT NULL,
+  release TEXT NOT NULL,
+  PRIMARY KEY (team, tenant, thread)
 ) STRICT;

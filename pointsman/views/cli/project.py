@@ -34,6 +34,11 @@ class Project:
             ["pointsman", *(part for name, value in given if value for part in (name, str(value)))]
         )
 
+    @property
+    def root(self) -> Path:
+        """The project's folder. Raises Misconfigured where there is none."""
+        return self._find()[0]
+
     def load(self) -> "Team":
         """Import the project's team.
 
