@@ -271,8 +271,6 @@ class BoardGuard:
         held = f"{self.name}:{args.key}@{version}"
         if await self._overruled(held, call, run):
             return replace(here, over=version)
-        if held in run.admitted:
-            return here  # approved before there was a conflict: the put refuses it
         stands = "it is absent now" if theirs is None else (
             f"version {version} by {theirs.by or 'somebody unnamed'} stands there"
             f" ({theirs.why or 'no reason given'}): "

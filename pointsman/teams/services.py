@@ -187,23 +187,10 @@ def open_services(
     store = within.store if within else SqliteStore(home / "pointsman.db", clock=clock)
     budgets = _both(within, bounds.budgets)
     prompts = PromptLibrary((spec.prompts,) if spec.prompts else ())
-    chains = spec.models or {"fast": settings.fast, "strong": settings.strong}
-    transports = transports or Transports()
-    transports.read_with(settings.lookup)
-    gateway = ModelGateway(
-        chains=chains,
-        transports=transports,
-        journal=journal or store,
-        cache=open_responses(
-            home, settings.cache, grace=settings.cache_grace, vault_key=settings.vault_key
-        ),
-        prices=spec.prices,
-        timeout=settings.model_timeout,
-        breaker=bounds.models,
-        limiter=bounds.limiter,
-        budgets=budgets,
-        guards=_rules_version(spec),
-    )
+    gateway = _gateway(
+        spec, settings, home, journal=journal or store, transports=transports or Transports(),
+        bounds=bounds, budgets=budgets,
+    )  # fmt: skip
     routed = [s for s in spec.specialists if s.name in spec.transitions.get(ROUTE, ())]
     router = RouterNode(
         spec.router, routed, team=spec.name, prompts=prompts,
@@ -227,6 +214,28 @@ def open_services(
         clock=clock,
         budgets=budgets,
         above=within.above if within else {},
+    )
+
+
+def _gateway(
+    spec: TeamSpec, settings: Settings, home: Path, *, journal: Journal, transports: Transports,
+    bounds: Bounds, budgets: Budgets | None,
+) -> ModelGateway:  # fmt: skip
+    chains = spec.models or {"fast": settings.fast, "strong": settings.strong}
+    transports.read_with(settings.lookup)
+    return ModelGateway(
+        chains=chains,
+        transports=transports,
+        journal=journal,
+        cache=open_responses(
+            home, settings.cache, grace=settings.cache_grace, vault_key=settings.vault_key
+        ),
+        prices=spec.prices,
+        timeout=settings.model_timeout,
+        breaker=bounds.models,
+        limiter=bounds.limiter,
+        budgets=budgets,
+        guards=_rules_version(spec),
     )
 
 
