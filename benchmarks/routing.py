@@ -9,9 +9,10 @@ part only. BANKING77 has no validation part: a fifth of its training rows stands
 For 10, 30, 100 and all examples of each specialist, with and without out-of-scope examples, beside
 a plain TF-IDF + logistic regression that gets the same examples. Columns: accuracy where nothing is
 kept back; by the default costs, how many in-scope messages are decided (kept), how many of those
-rightly, how many out-of-scope messages are not sent to anybody (rejected), and how many of all need
-no model call (settled); the same at the strictest costs that ask for 97 % (wrong=33); and, with
-hindsight, at the threshold that rejects 90 %. `us` is CPU time of a decision, the median.
+rightly, how many out-of-scope messages are not sent to anybody (rejected), how many in-scope ones
+are called nobody's (lost), and how many of all need no model call (settled); the same at costs that
+ask for 97 % (wrong=33); and, with hindsight, at the threshold that rejects 90 %. `us` is CPU time
+of a decision, the median.
 """
 
 import csv
@@ -69,6 +70,8 @@ class Kept:
     right: Share
     """Of the kept."""
     rejected: Share
+    lost: Share
+    """In-scope messages called nobody's."""
     settled: Share
 
 
@@ -180,7 +183,7 @@ def kept(
     seen: Sequence[_Seen], says: Callable[[Classified], str | Abstained], *, refuses: bool
 ) -> Kept:
     """Counts of a way to decide. `refuses`: "out of scope" settles a message."""
-    inside = settled = sent = right = rejected = 0
+    inside = settled = sent = right = rejected = lost = 0
     for one in seen:
         said = says(one.found)
         to = said if isinstance(said, str) else ""
@@ -188,13 +191,14 @@ def kept(
         sent += bool(to and one.owner)
         right += bool(to and to == one.owner)
         rejected += not (to or one.owner)
-        settled += bool(to) or (
-            refuses and isinstance(said, Abstained) and said.because == "out of scope"
-        )
+        nobodys = refuses and isinstance(said, Abstained) and said.because == "out of scope"
+        lost += bool(nobodys and one.owner)
+        settled += bool(to) or nobodys
     return Kept(
         kept=_share(sent, inside),
         right=_share(right, sent),
         rejected=_share(rejected, len(seen) - inside),
+        lost=_share(lost, inside),
         settled=_share(settled, len(seen)),
     )
 
@@ -260,7 +264,7 @@ def _pooled(parts: Sequence[Kept]) -> Kept:
 
     return Kept(
         total(lambda k: k.kept), total(lambda k: k.right), total(lambda k: k.rejected),
-        total(lambda k: k.settled),
+        total(lambda k: k.lost), total(lambda k: k.settled),
     )  # fmt: skip
 
 
@@ -273,7 +277,7 @@ def percent(share: Share, *, interval: bool = False) -> str:
 
 
 COLUMNS = (
-    "examples", "outside", "by", "accuracy", "kept", "right", "rejected", "settled",
+    "examples", "outside", "by", "accuracy", "kept", "right", "rejected", "lost", "settled",
     "kept*", "right*", "rejected*", "kept@90", "right@90", "fit s", "us",
 )  # fmt: skip
 
@@ -284,7 +288,7 @@ def cells(row: Measured) -> tuple[str, ...]:
     return (
         str(row.size or "all"), str(row.outside), row.by, percent(row.accuracy),
         percent(free.kept), percent(free.right, interval=True),
-        percent(free.rejected, interval=True), percent(free.settled),
+        percent(free.rejected, interval=True), percent(free.lost), percent(free.settled),
         percent(strict.kept), percent(strict.right), percent(strict.rejected),
         percent(row.at_90.kept) if row.at_90.rejected.total else "-",
         percent(row.at_90.right) if row.at_90.rejected.total else "-",
@@ -294,7 +298,7 @@ def cells(row: Measured) -> tuple[str, ...]:
 
 def show(rows: Sequence[Measured], part: Part) -> None:
     """One table of a data set."""
-    screen = Console(highlight=False, width=140)
+    screen = Console(highlight=False, width=180)
     table = Table(box=None, title=f"{rows[0].data}, {part} part", title_justify="left")
     for name in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)

@@ -21,8 +21,9 @@ from pointsman.guardrails.policy import ApprovalPolicy
 from pointsman.guardrails.quota import Quota
 from pointsman.nodes.budgets import Allowance
 from pointsman.nodes.event import Recorded
-from pointsman.nodes.gateway.cascade import Cascade
+from pointsman.nodes.gateway.cascade import Cascade, Tier
 from pointsman.nodes.gateway.cost import Price
+from pointsman.nodes.gateway.hedge import Hedge
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.limits import Limiter
 from pointsman.nodes.message import Attachment
@@ -90,7 +91,7 @@ class Team(Desk):
         window: int = 12,
         memory: Memory | None = None,
         blackboard: Blackboard | None = None,
-        models: Mapping[str, Sequence[str] | Cascade] | None = None,
+        models: Mapping[str, Sequence[str] | Cascade | Hedge] | None = None,
         prices: Mapping[str, Price] | None = None,
         home: Path | str | None = None,
         prompts: Path | str | None = None,
@@ -273,8 +274,8 @@ class Team(Desk):
         )  # fmt: skip
 
 
-def _tier(given: Sequence[str] | Cascade) -> tuple[str, ...] | Cascade:
-    return given if isinstance(given, Cascade) else tuple(given)
+def _tier(given: Sequence[str] | Cascade | Hedge) -> Tier:
+    return given if isinstance(given, Cascade | Hedge) else tuple(given)
 
 
 def _path(given: Path | str | None) -> Path | None:

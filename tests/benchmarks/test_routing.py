@@ -95,6 +95,9 @@ def test_what_is_kept_is_counted() -> None:
     assert (counts.right.passed, counts.right.total) == (1, 2)
     assert (counts.rejected.passed, counts.rejected.total) == (1, 2)
     assert (counts.settled.passed, counts.settled.total) == (4, 5)
+    assert (counts.lost.passed, counts.lost.total) == (0, 3)
+    gone = kept([_Seen("a", found("a", 0.1, 0.9))], lambda c: decide(c, Costs()), refuses=True)
+    assert (gone.lost.passed, gone.kept.passed) == (1, 0)
     doubt = kept(seen, lambda c: decide(c, Costs()), refuses=False)
     assert doubt.settled.passed == 3
 

@@ -157,7 +157,9 @@ async def embedded(local: LocalEmbedding, text: str) -> Vector:
             made = await asyncio.to_thread(local.embed, text)
         numbers = await made if inspect.isawaitable(made) else made
         return Vector.of(list(numbers))
+    except PointsmanError:
+        raise
     except Exception as error:
-        if is_control_flow(error) or isinstance(error, PointsmanError):
+        if is_control_flow(error):
             raise
         raise BadOutput(f"Embedding {local.name!r} failed: {type(error).__name__}.") from None
