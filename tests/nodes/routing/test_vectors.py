@@ -109,3 +109,14 @@ def test_without_the_package_the_error_has_the_install_line(
     monkeypatch.delitem(sys.modules, "wordllama", raising=False)
     with pytest.raises(MissingExtra, match=r'pip install "pointsman\[vectors\]"'):
         word_vectors()
+
+
+def test_the_shipped_table_knows_what_words_mean() -> None:
+    """The real one, of the extra `vectors`: a package is nearer to a parcel than to an invoice."""
+    table = word_vectors()
+
+    def near(a: str, b: str) -> float:
+        return sum(x * y for x, y in zip(table.embed(a), table.embed(b), strict=True))
+
+    assert near("parcel", "package") > near("parcel", "invoice") + 0.1
+    assert near("refund my money", "I want a reimbursement") > near("refund my money", "a red car")
