@@ -97,14 +97,9 @@ def test_names_lists_what_get_finds(tmp_path: Path) -> None:
     write(tmp_path, "team/one.two", "text")
     write(tmp_path, ".hidden", "text")
     library = PromptLibrary([tmp_path])
-    assert library.names() == (
-        "judge/policy",
-        "judge/text",
-        "router/choose",
-        "specialist/default",
-        "specialist/repair",
-        "team/one.two",
-    )
+    shipped = PromptLibrary().names()
+    assert {"router/choose", "specialist/default", "memory/summary"} <= set(shipped)
+    assert library.names() == tuple(sorted((*shipped, "team/one.two")))
     assert [library.get(name).name for name in library.names()] == list(library.names())
 
 
@@ -212,7 +207,7 @@ def test_what_ships_renders(name: str) -> None:
     prompt = PromptLibrary().get(name)
     text = prompt.render({variable: f"<{variable}>" for variable in prompt.variables})
     assert prompt.description
-    assert prompt.variables
+    assert text.strip()
     assert all(f"<{variable}>" in text for variable in prompt.variables)
 
 

@@ -60,7 +60,7 @@ class Router:
     def __post_init__(self) -> None:
         if self.vectors and self.classifier != "auto":
             raise Misconfigured(
-                "A router's vectors= counts for a classifier that is fitted on the team's examples.",
+                "A router's vectors= are for a classifier that is fitted on the team's examples.",
                 hint='Leave it out, or say classifier="auto"; a file says itself what it needs.',
             )
         if self.costs is not None and self.classifier != "auto":
