@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pointsman.errors import InvalidTeam, Misconfigured, StoreError
+from pointsman.errors import InvalidTeam, StoreError
 from pointsman.guardrails.policy import ApprovalPolicy
 from pointsman.nodes.gateway.scripted import Scripted, ScriptedTransport, text_reply, tool_reply
 from pointsman.nodes.gateway.transport import ModelRequest
