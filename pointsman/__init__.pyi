@@ -12,7 +12,11 @@ from pointsman.nodes.budgets import Allowance as Allowance
 from pointsman.nodes.message import Answer as Answer
 from pointsman.nodes.message import Attachment as Attachment
 from pointsman.nodes.message import Message as Message
+from pointsman.nodes.message import Request as Request
+from pointsman.nodes.message import Task as Task
 from pointsman.nodes.node import Node as Node
+from pointsman.nodes.panel import Panel as Panel
+from pointsman.nodes.plan import Plan as Plan
 from pointsman.nodes.routing.router import Router as Router
 from pointsman.nodes.routing.rules import Rule as Rule
 from pointsman.nodes.run import Budget as Budget
@@ -20,6 +24,9 @@ from pointsman.nodes.run import Run as Run
 from pointsman.nodes.specialist import Specialist as Specialist
 from pointsman.nodes.tool import Tool as Tool
 from pointsman.nodes.tool import tool as tool
+from pointsman.teams.blackboard import Blackboard as Blackboard
+from pointsman.teams.blackboard import Entry as Entry
+from pointsman.teams.memory import Memory as Memory
 from pointsman.teams.result import Result as Result
 from pointsman.teams.team import Team as Team
 from pointsman.teams.tickets import Approve as Approve

@@ -61,22 +61,8 @@ def rewritten(payload: Payload, visit: Visit) -> Payload:
             return payload.model_copy(update={"request": request, "outcomes": outcomes})
         case Answer():
             return _answer(payload, visit)
-        case Handoff():
-            request = _request(payload.request, visit)
-            texts: dict[str, object] = {
-                "reason": visit(payload.reason, "answer", "reason"),
-                "summary": visit(payload.summary, "history", "summary", past=True),
-                "data": _data(payload.data, "data", visit),
-            }
-            return payload.model_copy(update={"request": request, **texts})
-        case Delegation():
-            return _delegation(payload, visit)
-        case Delivered():
-            given = _delegation(payload.delegation, visit)
-            results = tuple(
-                _result(r, f"results.{n}", visit) for n, r in enumerate(payload.results)
-            )
-            return payload.model_copy(update={"delegation": given, "results": results})
+        case Handoff() | Delegation() | Delivered():
+            return _given_on(payload, visit)
         case Proposal():
             for call in payload.calls:
                 _arguments(call, visit)
@@ -95,6 +81,27 @@ def rewritten(payload: Payload, visit: Visit) -> Payload:
         case Refusal() | Failure():
             text = visit(payload.text, "answer", f"{payload.kind}.text", past=True)
             return payload.model_copy(update={"text": text})
+
+
+def _given_on(payload: Handoff | Delegation | Delivered, visit: Visit) -> Payload:
+    """What goes to others, or comes back from them."""
+    match payload:
+        case Handoff():
+            request = _request(payload.request, visit)
+            texts: dict[str, object] = {
+                "reason": visit(payload.reason, "answer", "reason"),
+                "summary": visit(payload.summary, "history", "summary", past=True),
+                "data": _data(payload.data, "data", visit),
+            }
+            return payload.model_copy(update={"request": request, **texts})
+        case Delegation():
+            return _delegation(payload, visit)
+        case Delivered():
+            given = _delegation(payload.delegation, visit)
+            results = tuple(
+                _result(r, f"results.{n}", visit) for n, r in enumerate(payload.results)
+            )
+            return payload.model_copy(update={"delegation": given, "results": results})
 
 
 def each_string(value: JsonValue, change: Callable[[str, str], str], at: str = "") -> JsonValue:

@@ -71,20 +71,8 @@ def with_board_tools(
     specialists: Sequence[Specialist], declared: Blackboard
 ) -> tuple[Specialist, ...]:
     """The specialists, each with the tools for the entries that name it; who alone may write an
-    entry owns it (`board:<key>`).
-
-    Raises Misconfigured for an entry that names nobody of the team.
+    entry owns it (`board:<key>`). That each entry names somebody of the team is for the check.
     """
-    names = {s.name for s in specialists}
-    for entry in declared.entries:
-        named = {entry.owner, *entry.writers, *entry.readers} - {"", "*"}
-        strange = sorted(named - names)
-        if strange:
-            raise Misconfigured(
-                f"Blackboard entry {entry.name!r} names {strange[0]!r}, who is no specialist of"
-                " the team.",
-                hint=f"The specialists: {', '.join(sorted(names))}.",
-            )
     return tuple(_with_tools(s, declared) for s in specialists)
 
 
@@ -271,8 +259,6 @@ class BoardGuard:
         held = f"{self.name}:{args.key}@{version}"
         if await self._overruled(held, call, run):
             return replace(here, over=version)
-        if held in run.admitted:
-            return here  # approved before there was a conflict: the put refuses it
         stands = "it is absent now" if theirs is None else (
             f"version {version} by {theirs.by or 'somebody unnamed'} stands there"
             f" ({theirs.why or 'no reason given'}): "

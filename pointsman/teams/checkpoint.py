@@ -27,6 +27,7 @@ class FencedSaver(AsyncSqliteSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
+        """Raises RunBusy when the lease is over."""
         await check_fence()
         return await super().aput(config, checkpoint, metadata, new_versions)
 
@@ -37,6 +38,7 @@ class FencedSaver(AsyncSqliteSaver):
         task_id: str,
         task_path: str = "",
     ) -> None:
+        """Raises RunBusy when the lease is over."""
         await check_fence()
         await super().aput_writes(config, writes, task_id, task_path)
 

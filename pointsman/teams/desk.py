@@ -8,8 +8,9 @@ from pointsman.nodes.run import Budget
 from pointsman.teams.approvals.audit import AuditRow
 from pointsman.teams.approvals.grant import Grant, grant_from
 from pointsman.teams.approvals.lifecycle import permit
-from pointsman.teams.claim import known_ticket
+from pointsman.teams.claim import known_ticket, team_tickets
 from pointsman.teams.dead import drop, redrive
+from pointsman.teams.family import members
 from pointsman.teams.releases.releasing import Releasing
 from pointsman.teams.result import Result
 from pointsman.teams.store.protocol import RunRow
@@ -28,9 +29,11 @@ class Desk(Releasing):
     async def tickets(
         self, *, status: TicketStatus | None = "pending", run: str = "", limit: int = 500
     ) -> tuple[Ticket, ...]:
-        """Tickets of this team, oldest first."""
+        """Tickets of this team and of those inside it, oldest first."""
         async with self._sessions.services() as services:
-            return await services.store.tickets(self.name, status=status, run=run, limit=limit)
+            return await team_tickets(
+                self.spec, services.store, status=status, run=run, limit=limit
+            )
 
     async def ticket(self, ticket: str) -> Ticket:
         """One ticket, in whatever state. Raises NotFound."""
@@ -81,7 +84,7 @@ class Desk(Releasing):
         ticket_id = ticket if isinstance(ticket, str) else ticket.id
         async with self._sessions.services() as services:
             found = await known_ticket(self.spec, services.store, ticket_id)
-            permit(found, by, self.spec.reviewers)
+            permit(found, by, members(self.spec)[found.team].reviewers)
             made = grant_from(
                 found, by=by, until=until, at=services.now(), times=times, at_most=at_most,
                 free=free, reason=reason,

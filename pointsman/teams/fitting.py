@@ -72,7 +72,8 @@ class TeamClassifier:
         from pointsman.nodes.routing.threshold import Costs
 
         costs, nobodys = self._router.costs or Costs(), self._router.out_of_scope
-        of = digest_of(self._examples, nobodys, costs=costs)
+        vectors = self._router.vectors
+        of = digest_of(self._examples, nobodys, costs=costs, vectors=vectors)
         path = self._folder / f"{self._file}.{of[:16]}.json"
         if path.is_file():
             try:
@@ -84,9 +85,9 @@ class TeamClassifier:
         from pointsman.nodes.routing.fit import fit
 
         try:
-            fitted = fit(self._examples, nobodys, costs=costs)
+            fitted = fit(self._examples, nobodys, costs=costs, vectors=vectors)
         except MissingExtra as error:
-            return Unfitted(f"scikit-learn is not installed ({error.hint})")
+            return Unfitted(f"{error.message} {error.hint}")
         self._keep(fitted, path)
         return fitted
 

@@ -39,7 +39,7 @@ class Memory:
 
     tokens: int = 4_000
     """The most that the messages of the window may have together, by the estimate that budgets
-    use (4 bytes a token). The newest stay."""
+    use (3 bytes a token). The newest stay."""
     summary: bool = False
     """Sum up what does not fit, with one cheap model call each time that half a window has come
     together. Without it older messages are not seen."""

@@ -1,16 +1,19 @@
 """What a team has on record: results, runs, events, costs."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 
 from pointsman.teams.accounts import Accounts, Dimension, account
+from pointsman.teams.board import Board
+from pointsman.teams.family import Nestable, members
 from pointsman.teams.result import Result, Timeline
 from pointsman.teams.sessions import Sessions
 from pointsman.teams.spec import TeamSpec
-from pointsman.teams.store.protocol import EffectRow, RunRow, RunState, Wanted
+from pointsman.teams.store.protocol import EffectRow, RunRow, RunState, Store, Wanted
 from pointsman.teams.summary import known_run, result_of
 
 
-class Records:
+class Records(Nestable):
     """The part of a Team that looks. It changes nothing."""
 
     spec: TeamSpec
@@ -49,9 +52,19 @@ class Records:
             await known_run(services, run)
             return Timeline(await services.store.events(run))
 
+    def blackboard(self, *, tenant: str = "default", thread: str = "", by: str = "") -> Board:
+        """What the specialists share, for one tenant and thread; `by`: who writes."""
+        return Board(self.spec.blackboard, self._stores, self.name, tenant, thread, by=by)
+
+    @asynccontextmanager
+    async def _stores(self) -> AsyncGenerator[Store]:
+        async with self._sessions.services() as services:
+            yield services.store
+
     async def costs(
         self, *, by: Sequence[Dimension] = (), wanted: Wanted | None = None
     ) -> Accounts:
         """What this team's runs cost and saved, in groups and in all. Raises StoreError."""
         async with self._sessions.services() as services:
-            return await account(services.store, self.name, by=by, wanted=wanted)
+            inside = members(self.spec)
+            return await account(services.store, self.name, by=by, wanted=wanted, inside=inside)

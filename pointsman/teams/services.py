@@ -206,24 +206,10 @@ def open_services(
     store = within.store if within else SqliteStore(home / "pointsman.db", clock=clock)
     budgets = _both(within, bounds.budgets)
     prompts = PromptLibrary((spec.prompts,) if spec.prompts else ())
-    chains = spec.models or {"fast": settings.fast, "strong": settings.strong}
-    transports = transports or Transports()
-    transports.read_with(settings.lookup)
-    gateway = ModelGateway(
-        chains=chains,
-        transports=transports,
-        journal=journal or store,
-        cache=open_responses(
-            home, settings.cache, grace=settings.cache_grace, vault_key=settings.vault_key
-        ),
-        prices=spec.prices,
-        timeout=settings.model_timeout,
-        breaker=bounds.models,
-        limiter=bounds.limiter,
-        budgets=budgets,
-        guards=_rules_version(spec),
-        flights=settings.flights,
-    )
+    gateway = _gateway(
+        spec, settings, home, journal=journal or store, transports=transports or Transports(),
+        bounds=bounds, budgets=budgets,
+    )  # fmt: skip
     doors = team_doors(spec, lambda _specialist, _tool: bounds.tools)
     doors = board_doors(doors, spec.blackboard, store)
     router, nodes = nodes_of(spec, prompts=prompts, bounds=bounds, doors=doors, home=home)
@@ -257,6 +243,29 @@ def nodes_of(
     )  # fmt: skip
     nodes = {s.name: _specialist_node(s, spec, prompts, bounds, doors) for s in spec.specialists}
     return router, nodes
+
+
+def _gateway(
+    spec: TeamSpec, settings: Settings, home: Path, *, journal: Journal, transports: Transports,
+    bounds: Bounds, budgets: Budgets | None,
+) -> ModelGateway:  # fmt: skip
+    chains = spec.models or {"fast": settings.fast, "strong": settings.strong}
+    transports.read_with(settings.lookup)
+    return ModelGateway(
+        chains=chains,
+        transports=transports,
+        journal=journal,
+        cache=open_responses(
+            home, settings.cache, grace=settings.cache_grace, vault_key=settings.vault_key
+        ),
+        prices=spec.prices,
+        timeout=settings.model_timeout,
+        breaker=bounds.models,
+        limiter=bounds.limiter,
+        budgets=budgets,
+        guards=_rules_version(spec),
+        flights=settings.flights,
+    )
 
 
 def _both(within: Services | None, own: SharedBudgets | None) -> Budgets | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from pointsman.errors import NotFound
-from pointsman.nodes.event import ModelCalled, Recorded, Routed
+from pointsman.nodes.event import Hedged, ModelCalled, Recorded, Routed
 from pointsman.nodes.message import Source, Status
 from pointsman.teams.children import tickets_below
 from pointsman.teams.family import members
@@ -60,7 +60,9 @@ def summarise(
     calls = [e.event for e in events if isinstance(e.event, ModelCalled)]
     paid = [c for c in calls if c.source == "model"]
     hits = [c for c in calls if c.source == "cache"]
-    usd = [c.usd for c in paid]
+    # A call that was cut off in a race may have been charged for.
+    cut = [e for e in events if isinstance(e.event, Hedged) and e.event.lost]
+    usd = [*(c.usd for c in paid), *(None for _ in cut)]
     routed = [e.event for e in events if isinstance(e.event, Routed)]
     route = next((e for e in routed if e.to), routed[0] if routed else None)
     return Result(

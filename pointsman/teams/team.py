@@ -23,14 +23,15 @@ from pointsman.nodes.budgets import Allowance
 from pointsman.nodes.event import Recorded
 from pointsman.nodes.gateway.cascade import Cascade, Tier
 from pointsman.nodes.gateway.cost import Price
+from pointsman.nodes.gateway.hedge import Hedge
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.limits import Limiter
 from pointsman.nodes.message import Attachment
 from pointsman.nodes.routing.router import Router
 from pointsman.nodes.run import Budget
 from pointsman.nodes.specialist import Specialist
-from pointsman.teams import closing
 from pointsman.teams.blackboard import Blackboard
+from pointsman.teams.boardtools import with_board_tools
 from pointsman.teams.check.findings import Finding, findings
 from pointsman.teams.desk import Desk
 from pointsman.teams.memory import Memory
@@ -59,6 +60,14 @@ class Team(Desk):
 
     Frozen once built and checked: raises InvalidTeam listing every fault. `async with team:` keeps
     store, models and cache open between calls; without it each call opens and closes them.
+
+    See `TeamSpec` for each part. `guards` are around every specialist (default: secrets and
+    personal data redacted), each on its rung of `guardrails.ladder`; `breaker` says when a
+    specialist or a model that fails is left alone for a while (None: never); `limits` bound its
+    visits, tool calls and model calls; `over_budget` says what follows a spent budget (default: the
+    whole ladder where the team states one, else the run ends); `on_ticket` is a callback or a URL
+    that is told of each ticket that opens, reminds or goes to the next reviewer; `clock` gives
+    seconds since the epoch.
     """
 
     def __init__(  # noqa: PLR0913 (a team has as many parts)
@@ -82,7 +91,7 @@ class Team(Desk):
         window: int = 12,
         memory: Memory | None = None,
         blackboard: Blackboard | None = None,
-        models: Mapping[str, Sequence[str] | Cascade] | None = None,
+        models: Mapping[str, Sequence[str] | Cascade | Hedge] | None = None,
         prices: Mapping[str, Price] | None = None,
         home: Path | str | None = None,
         prompts: Path | str | None = None,
@@ -97,45 +106,24 @@ class Team(Desk):
         transports: Transports | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """See `TeamSpec` for each part. `guards` are around every specialist (default: secrets and
-        personal data redacted), each on its rung of `guardrails.ladder`; `breaker` says when a
-        specialist or a model that fails is left alone for a while (None: never); `limits` bound
-        its visits, tool calls and model calls; `over_budget` says what follows a spent budget
-        (default: the whole ladder where the team states one, else the run ends); `on_ticket` is a
-        callback or a URL that is told of each ticket that opens, reminds or goes to the next
-        reviewer; `clock` gives seconds since the epoch."""
-        given = tuple(specialists)
+        given = with_board_tools(tuple(specialists), blackboard or Blackboard())
         self.spec = TeamSpec(
-            name=name,
-            specialists=given,
-            router=router or Router(),
+            name=name, specialists=given, router=router or Router(),
             transitions=_table(given, transitions),
             guards=(ContentFilter(),) if guards is None else tuple(guards),
             policy=policy or ApprovalPolicy(),
             reviewers={k: tuple(v) for k, v in (reviewers or {}).items()},
-            max_hops=max_hops,
-            max_rounds=max_rounds,
-            edge_limits=dict(edge_limits or {}),
-            max_seconds=max_seconds,
-            when_bound=when_bound,
-            max_tasks=max_tasks,
-            max_parallel=max_parallel,
-            max_depth=max_depth,
-            window=window,
-            memory=memory or Memory(),
-            blackboard=blackboard or Blackboard(),
+            max_hops=max_hops, max_rounds=max_rounds, edge_limits=dict(edge_limits or {}),
+            max_seconds=max_seconds, when_bound=when_bound, max_tasks=max_tasks,
+            max_parallel=max_parallel, max_depth=max_depth, window=window,
+            memory=memory or Memory(), blackboard=blackboard or Blackboard(),
             models=None if models is None else {t: _tier(given) for t, given in models.items()},
-            prices=prices,
-            home=Path(home) if home is not None else None,
-            prompts=Path(prompts) if prompts is not None else None,
-            budget=budget or Budget(),
-            budgets=tuple(budgets),
+            prices=prices, home=_path(home), prompts=_path(prompts),
+            budget=budget or Budget(), budgets=tuple(budgets),
             over_budget=over_budget or (OverBudget() if budget or budgets else STOP),
-            breaker=breaker,
-            limits=tuple(limits) if isinstance(limits, Sequence) else limits,
-            no_route=no_route,
-            why=dict(why or {}),
-        )
+            breaker=breaker, limits=tuple(limits) if isinstance(limits, Sequence) else limits,
+            no_route=no_route, why=dict(why or {}),
+        )  # fmt: skip
         _refuse_faults(self.spec)
         told = webhook(on_ticket) if isinstance(on_ticket, str) else on_ticket
         self._sessions = Sessions(self.spec, told, transports, clock)
@@ -212,15 +200,15 @@ class Team(Desk):
             return await result_of(engine.services, run)
 
     async def cancel(self, run: str, *, by: str, reason: str = "") -> Result:
-        """Cancel a run: at once when it waits, at its next step when it runs. Done effects stay.
+        """Cancel a run and what it gave to others: at once when it waits, at its next step when it
+        runs. Done effects stay.
 
         Raises NotFound. A run that has ended is left as it is.
         """
-        async with self._sessions.services() as services:
-            row = await known_run(services, run)
-            who = f"{by} ({reason})" if reason else by
-            await closing.cancel(services, row, who)
-            return await result_of(services, run)
+        async with self._sessions.engine(recover=False) as engine:
+            row = await known_run(engine.services, run)
+            await engine.cancel(row, f"{by} ({reason})" if reason else by)
+            return await result_of(engine.services, run)
 
     # People
 
@@ -294,8 +282,12 @@ class Team(Desk):
         )  # fmt: skip
 
 
-def _tier(given: Sequence[str] | Cascade) -> tuple[str, ...] | Cascade:
-    return given if isinstance(given, Cascade) else tuple(given)
+def _tier(given: Sequence[str] | Cascade | Hedge) -> Tier:
+    return given if isinstance(given, Cascade | Hedge) else tuple(given)
+
+
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)
 
 
 def _refuse_faults(spec: TeamSpec) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pointsman.errors import Misconfigured, StoreError
+from pointsman.errors import InvalidTeam, StoreError
 from pointsman.guardrails.policy import ApprovalPolicy
 from pointsman.nodes.gateway.scripted import Scripted, ScriptedTransport, text_reply, tool_reply
 from pointsman.nodes.gateway.transport import ModelRequest
@@ -273,14 +273,13 @@ def test_tools_are_for_whom_an_entry_names() -> None:
     assert with_board_tools(given, Blackboard()) == tuple(given)
 
 
-def test_an_entry_for_a_stranger_is_refused() -> None:
-    """When the team is built."""
+def test_an_entry_for_a_stranger_is_refused(home: Path) -> None:
+    """When the team is built, with all of its other faults."""
     for change in ({"owner": "x"}, {"writers": ("x",)}, {"readers": ("x",)}):
         given: Any = change
-        with pytest.raises(Misconfigured, match="'x'"):
-            with_board_tools(
-                [Specialist("a", handles="a")], Blackboard((Entry("e", int, **given),))
-            )
+        shared = Blackboard((Entry("e", int, **given),))
+        with pytest.raises(InvalidTeam, match="'x'"):
+            Team("t", specialists=[Specialist("a", handles="a")], home=home, blackboard=shared)
 
 
 async def test_the_tools_work_in_a_run_only() -> None:

@@ -41,15 +41,22 @@ async def in_line(home: Path, count: int) -> None:
 
 
 async def sent(
-    home: Path, teams: Sequence[Team], messages: Sequence[tuple[str, int]]
+    home: Path,
+    teams: Sequence[Team],
+    messages: Sequence[tuple[str, int]],
+    *,
+    begun: Slow | None = None,
 ) -> list[asyncio.Task[object]]:
     """The messages one after another, each on record before the next comes, by turns through each
-    of the teams."""
+    of the teams. With `begun` the first one is at its model before the others come."""
     tasks: list[asyncio.Task[object]] = []
     for n, (text, priority) in enumerate(messages):
         run = teams[n % len(teams)].run(text, thread="t", priority=priority)
         tasks.append(asyncio.create_task(run))
         await in_line(home, n + 1)
+        async with asyncio.timeout(20):
+            while begun is not None and not begun.served:
+                await asyncio.sleep(0.01)
     return tasks
 
 
@@ -70,10 +77,7 @@ async def test_urgent_messages_go_first(home: Path) -> None:
     model = Slow()
     async with shop_team(home, model=ScriptedTransport(model)) as team:
         messages = [("say a", 5), ("say b", 5), ("say c", 9), ("say d", 0), ("say e", 5)]
-        tasks = await sent(home, (team,), messages)
-        async with asyncio.timeout(20):
-            while not model.served:
-                await asyncio.sleep(0.01)
+        tasks = await sent(home, (team,), messages, begun=model)
         model.let.set()
         await asyncio.gather(*tasks)
     assert model.served[0] == "say a"

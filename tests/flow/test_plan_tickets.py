@@ -98,7 +98,9 @@ async def test_the_ticket_shows_the_tasks(home: Path, shop: Shop) -> None:
     assert call(ticket) == "plan: first by billing, second by tech"
     shown = card(ticket)
     assert (shown["kind"], shown["risk"]) == ("plan", "")
-    assert shown["preview"] == "first: billing: note one\nsecond: tech (after first): see > note two"
+    assert (
+        shown["preview"] == "first: billing: note one\nsecond: tech (after first): see > note two"
+    )
 
 
 async def test_approved_tasks_run(home: Path, shop: Shop) -> None:

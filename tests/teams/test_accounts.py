@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pointsman.nodes.event import (
     Event,
     FellBack,
+    Hedged,
     ModelCalled,
     ModelFailed,
     Recorded,
@@ -66,6 +67,18 @@ def test_every_source_of_an_answer_counts_as_what_it_is() -> None:
     assert (total.usd, total.saved_usd) == (Decimal("0.25"), Decimal("0.50"))
     assert (total.input_tokens, total.cached_tokens, total.output_tokens) == (100, 60, 10)
     assert (total.seconds, total.saved_seconds) == (Decimal("0.5"), Decimal("1.0"))
+
+
+def test_a_call_that_was_cut_off_is_of_unknown_price() -> None:
+    """It stands under its own model; a hedge that lost nothing stands nowhere."""
+    lost = Hedged(tier="fast", models=("m", "n"), after=2.0, model="n", lost="m", lost_usd=0.1)
+    none = Hedged(tier="fast", models=("m", "n"), after=2.0, model="m")
+    accounts = added(call(0.5, model="n"), lost, none, by=("model",))
+    assert (accounts.total.calls, accounts.total.unknown_calls) == (2, 1)
+    assert accounts.total.known_usd == Decimal("0.5")
+    by_model = {group.key: group.account for group in accounts.groups()}
+    assert by_model["m",].known_usd is None
+    assert by_model["n",].unknown_calls == 0
 
 
 def test_an_unknown_price_is_never_nothing() -> None:

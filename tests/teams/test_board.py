@@ -283,20 +283,16 @@ async def test_a_watch_tells_each_version_in_order(store: SqliteStore, tmp_path:
     other = SqliteStore(tmp_path / "s.db")
     mine, theirs = board_on(store), board_on(other)
     await mine.put(PLAN, Plan(usd=0), expect=0)
-    told: list[tuple[int, float | None]] = []
-
-    async def watch() -> None:
-        async for version in mine.watch(PLAN, after=1, poll=0.01):
-            told.append((version.version, version.value.usd if version.value else None))
-            if version.value is None:
-                return
-
-    watching = asyncio.create_task(watch())
+    watch = mine.watch(PLAN, after=1, poll=0.01)
     for n in range(1, 4):
         await theirs.put(PLAN, Plan(usd=n), expect=n)
-    await theirs.remove(PLAN, expect=4)
-    await asyncio.wait_for(watching, 30)
-    assert told == [(2, 1.0), (3, 2.0), (4, 3.0), (5, None)]
+        told = await asyncio.wait_for(anext(watch), 30)
+        assert (told.version, told.value) == (n + 1, Plan(usd=n))
+    await theirs.put(PLAN, Plan(usd=9), expect=4)
+    await theirs.remove(PLAN, expect=5)
+    last = [await asyncio.wait_for(anext(watch), 30) for _ in range(2)]
+    assert [(v.version, v.value) for v in last] == [(5, Plan(usd=9)), (6, None)]
+    await watch.aclose()
     await other.aclose()
 
 

@@ -115,7 +115,9 @@ class Shop:
     @property
     def environ(self) -> dict[str, str]:
         """A clean environment in which `pointsman` can be imported."""
-        keep = {k: v for k, v in os.environ.items() if not k.startswith(("POINTSMAN", "OTEL"))}
+        # A module of the test's own process may have set the size of its terminal.
+        drop = ("POINTSMAN", "OTEL", "LINES", "COLUMNS")
+        keep = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
         path = os.pathsep.join(filter(None, [str(ROOT), keep.get("PYTHONPATH")]))
         return {**keep, "PYTHONPATH": path, "USER": "ana", "LOGNAME": "ana"}
 

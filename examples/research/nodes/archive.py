@@ -48,22 +48,23 @@ class Archive:
         return TypeAdapter(tuple[Entry, ...]).validate_json(text)
 
     def read(self, number: str, section: str) -> str:
-        """One section's sentences. Raises Missing, saying what is missing."""
+        """One section's text, with its source: `... (DOC-01).` Raises Missing, which says what."""
         path = self.folder / f"{number}.md"
         if not re.fullmatch(r"DOC-\d{2}", number) or not path.is_file():
             raise Missing(f"{number} is not in the archive.")
         for name, text in _sections(path.read_text(encoding="utf-8")):
             if name == section:
-                return text
+                return f"{text.removesuffix('.')} ({number})."
         raise Missing(f"{number} says nothing about {section}.")
 
     def says(self, number: str, text: str) -> bool:
-        """Whether every sentence of the text stands in that document."""
+        """Whether every sentence of the text, its source aside, stands in that document."""
         path = self.folder / f"{number}.md"
         if not path.is_file():
             return False
         whole = " ".join(path.read_text(encoding="utf-8").split())
-        told = [s.strip() for s in re.split(r"(?<=[.!?])\s+", text.strip()) if s.strip()]
+        plain = text.replace(f" ({number})", "").strip()
+        told = [s.strip() for s in re.split(r"(?<=[.!?])\s+", plain) if s.strip()]
         return bool(told) and all(sentence in whole for sentence in told)
 
 

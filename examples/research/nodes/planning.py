@@ -63,8 +63,8 @@ def planned_again(archive: Archive, delivered: Delivered) -> tuple[Task, ...]:
 
 
 def merged(request: Request, results: Sequence[TaskResult]) -> Answer:
-    """The results in their order, the ranking first, each with the id of the task it is from. Each
-    reading says which document it read."""
+    """The results in their order, the ranking first, each with the id of its task; a reading also
+    names its document."""
     good = [r for r in results if r.status == "done"]
     good.sort(key=lambda r: r.task != RANK)
     lines = [f"{r.text} [{r.task}]" for r in good]

@@ -152,8 +152,12 @@ class ResponseCache:
     async def similar(self, wanted: Sequence[Alike], threshold: float) -> ModelReply | None:
         """The answer of the request that is most like one of the wanted, from that cosine on; of
         the first of the wanted that has one. Never raises."""
-        for alike, entries in zip(wanted, await self._groups(wanted), strict=True):
-            found = await asyncio.to_thread(nearest, alike.vector, entries) if entries else None
+        names = [self._group_key(alike) for alike in wanted]
+        for alike, name, row in zip(wanted, names, await self._store.get(names), strict=True):
+            if row is None:
+                continue
+            # Hundreds of vectors take milliseconds, which the loop's other calls need.
+            found = await asyncio.to_thread(self._nearest, alike, name, row)
             if found is None or found[1] < threshold:
                 continue
             entry, cosine = found
@@ -209,30 +213,35 @@ class ResponseCache:
         await self._write_counts()
         await self._store.aclose()
 
-    async def _groups(self, wanted: Sequence[Alike]) -> list[list[Entry]]:
-        names = [self._prefix + PREFIX + alike.group for alike in wanted]
-        made: list[list[Entry]] = []
-        for name, value in zip(names, await self._store.get(names), strict=True):
-            entries = None if value is None else decode_group(name, value, secret=self._secret)
-            if value is not None and entries is None:
-                self._sayings.say("holds vectors that this version did not write; they are ignored")
-            made.append(entries or [])
-        return made
+    def _group_key(self, alike: Alike) -> str:
+        return self._prefix + PREFIX + alike.group
+
+    def _group_of(self, name: str, row: bytes) -> list[Entry]:
+        entries = decode_group(name, row, secret=self._secret)
+        if entries is None:
+            self._sayings.say("holds vectors that this version did not write; they are ignored")
+        return entries or []
+
+    def _nearest(self, alike: Alike, name: str, row: bytes) -> tuple[Entry, float] | None:
+        return nearest(alike.vector, self._group_of(name, row))
 
     async def _group(self, answers: Sequence[Answer]) -> None:
         """Add the answers' requests to those they are like. Of two processes that do so at once
         one may win: the other's are not found."""
         for answer in answers:
             alike = answer.similar
-            if alike is None:
-                continue
-            (before,) = await self._groups([alike])
-            entries = [one for one in before if one.key != answer.key][-(alike.entries - 1) :]
-            kept = [*(entries if alike.entries > 1 else []), Entry(answer.key, alike.vector)]
-            name = self._prefix + PREFIX + alike.group
-            value = encode_group(name, kept, secret=self._secret)
-            lives = None if self._ttl is None or self._ttl == math.inf else self._ttl
-            await self._store.put([Row(name, value, lives)])
+            if alike is not None:
+                name = self._group_key(alike)
+                (row,) = await self._store.get([name])
+                value = await asyncio.to_thread(self._added, answer.key, alike, name, row)
+                lives = None if self._ttl is None or self._ttl == math.inf else self._ttl
+                await self._store.put([Row(name, value, lives)])
+
+    def _added(self, key: str, alike: Alike, name: str, row: bytes | None) -> bytes:
+        before = [] if row is None else self._group_of(name, row)
+        others = [entry for entry in before if entry.key != key]
+        kept = [*others, Entry(key, alike.vector)][-alike.entries :]
+        return encode_group(name, kept, secret=self._secret)
 
     async def _first(self, keys: Sequence[str], *, stale: bool) -> Kept | None:
         now = self._clock()

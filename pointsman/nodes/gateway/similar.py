@@ -96,7 +96,7 @@ class SimilarAnswers:
     async def _vector(self, similar: Similar, text: str, asked: Asked) -> Vector | None:
         try:
             if isinstance(similar.embed, LocalEmbedding):
-                return await _embedded(similar.embed, text)
+                return await embedded(similar.embed, text)
             return await self._asked(similar.embed, text, asked)
         except DeadlineExceeded:
             raise
@@ -147,8 +147,9 @@ def fixed(text: str) -> list[str]:
     return [word.strip(".,;:!?()\"'") for word in _NAMES_SOMETHING.findall(text.casefold())]
 
 
-async def _embedded(local: LocalEmbedding, text: str) -> Vector:
-    """Raises BadOutput for a function that fails: its words may quote the text."""
+async def embedded(local: LocalEmbedding, text: str) -> Vector:
+    """A text's vector by a function. Raises BadOutput for one that fails, without its words, which
+    may quote the text."""
     try:
         if inspect.iscoroutinefunction(local.embed):
             made = local.embed(text)
@@ -156,7 +157,9 @@ async def _embedded(local: LocalEmbedding, text: str) -> Vector:
             made = await asyncio.to_thread(local.embed, text)
         numbers = await made if inspect.isawaitable(made) else made
         return Vector.of(list(numbers))
+    except PointsmanError:
+        raise
     except Exception as error:
-        if is_control_flow(error) or isinstance(error, PointsmanError):
+        if is_control_flow(error):
             raise
         raise BadOutput(f"Embedding {local.name!r} failed: {type(error).__name__}.") from None

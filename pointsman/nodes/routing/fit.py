@@ -149,6 +149,10 @@ def _read(
     found = Counter(name for counts in counted for name in counts)
     least = 2 if len(counted) >= COMMON else 1
     features = tuple(sorted(name for name, n in found.items() if n >= least))
+    if not features:
+        raise Misconfigured(
+            "The examples have no words.", hint="Give messages as users write them."
+        )
     idf = {name: math.log((1 + len(counted)) / (1 + found[name])) + 1 for name in features}
     place = {name: n for n, name in enumerate(features)}
     rows = [weighed(counts, idf) for counts in counted]

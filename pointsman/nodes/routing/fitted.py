@@ -113,10 +113,14 @@ class FittedClassifier:
 
     def scores(self, text: str) -> list[float]:
         """K numbers: each label's signed distance from its border, then nobody's."""
-        arrays, scores = self._arrays, list(self._arrays.bias)
-        for name, value in weighed(grams(text), self._idf).items():
-            row = self._weights[name]
-            scores = [score + value * weight for score, weight in zip(scores, row, strict=True)]
+        arrays, found = self._arrays, weighed(grams(text), self._idf)
+        scores = list(arrays.bias)
+        if found:
+            values = tuple(found.values())
+            columns = zip(*[self._weights[name] for name in found], strict=True)
+            scores = [
+                n + sum(map(mul, values, own)) for n, own in zip(scores, columns, strict=True)
+            ]
         if arrays.vectors:
             place = word_vectors().embed(text)
             rows = zip(scores, arrays.vector_weights, strict=True)

@@ -17,8 +17,8 @@ class Costs:
     """A message sent to a specialist whose it is not."""
     ask: float = 1.0
     """Asking the next tier: a model call, or a person."""
-    refused: float = 10.0
-    """A message called out of scope that was some specialist's."""
+    refused: float = 2.5
+    """A message called out of scope that was some specialist's: its sender sees that at once."""
     out_of_scope: float = 0.1
     """Expected share of messages that are nobody's, from 0 to below 1."""
 

@@ -50,7 +50,7 @@ class WordVectors:
             for n in ids
             if n < self._rows
         ]
-        sums = [math.fsum(column) for column in zip(*rows, strict=True)] or [0.0] * WIDTH
+        sums = [sum(column, 0.0) for column in zip(*rows, strict=True)] or [0.0] * WIDTH
         length = math.sqrt(math.fsum(n * n for n in sums))
         return [n / length for n in sums] if length else sums
 

@@ -62,6 +62,7 @@ RULES: Mapping[str, tuple[Severity, str]] = {
     "tool-reserved": ("error", "A tool's name reads as a hand-off."),
     "tool-outlasts": ("warning", "A read may take longer than the visit that calls it."),
     "cascade-writes": ("error", "Cheap models would answer first for one that writes."),
+    "hedge-writes": ("error", "Another model would answer for one that writes and is only slow."),
     "reveals-outside": ("warning", "A read that gets personal data leaves the machine."),
     # resources
     "owned-twice": ("error", "Two specialists own one resource."),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pointsman.views.cli.cachesimilar import similar
 from pointsman.views.cli.exits import DONE, drive
 from pointsman.views.cli.options import as_json, program
 from pointsman.views.cli.project import Project
@@ -84,6 +85,9 @@ def cache() -> None:
       pointsman cache stats
       pointsman cache clear --older-than 7d
     """
+
+
+cache.add_command(similar)
 
 
 @cache.command()
@@ -305,6 +309,8 @@ def _show(found: "CacheStats", entries: "list[Kept]") -> None:
         times = [datetime.fromtimestamp(kept.stored, UTC).astimezone() for kept in entries]
         click.echo(f"from {min(times):%Y-%m-%d %H:%M} to {max(times):%Y-%m-%d %H:%M}")
     click.echo(f"hits    {found.hits}{share}")
+    if found.similar:
+        click.echo(f"similar {found.similar} (answers of similar requests, after a miss)")
     click.echo(f"misses  {found.misses}")
     if found.stale:
         click.echo(f"stale   {found.stale} (expired, served when every model failed)")

@@ -34,6 +34,11 @@ _COMMANDS = {
     "revoke": (_GRANTS, "revoke", "End a grant."),
     "audit": ("pointsman.views.cli.audit", "audit", "Verify and export the log of decisions."),
     "dead": ("pointsman.views.cli.dead", "dead", "Work that failed for good: redrive it, drop it."),
+    "board": (
+        "pointsman.views.cli.blackboard",
+        "board",
+        "Look at what specialists share, and write it.",
+    ),
     "show": (_TEAM, "show", "Show what happened in a run, step by step."),
     "check": ("pointsman.views.cli.check", "check", "Check the team: every fault, with its fix."),
     "doc": ("pointsman.views.cli.doc", "doc", "Write the team's design page and its schemas."),

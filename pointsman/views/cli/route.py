@@ -130,7 +130,7 @@ def _costs(
 )  # fmt: skip
 @click.option(
     "--cost", "costs", multiple=True, metavar="NAME=NUMBER", callback=_costs,
-    help="With --train: what an outcome costs: wrong (10), ask (1), refused (10); and out_of_scope"
+    help="With --train: what an outcome costs: wrong (10), ask (1), refused (2.5); and out_of_scope"
     " (0.1), the share of messages that are nobody's.",
 )  # fmt: skip
 @click.option("--no-model", is_flag=True, help="Stop before a model is asked.")

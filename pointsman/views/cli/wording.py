@@ -10,6 +10,7 @@ from pointsman.nodes.event import (
     Cascaded,
     Event,
     FellBack,
+    Hedged,
     Judged,
     ModelCalled,
     ModelFailed,
@@ -17,6 +18,7 @@ from pointsman.nodes.event import (
     Routed,
     RunEnded,
     RunStarted,
+    Summarised,
     TicketDecided,
     TicketOpened,
     TicketReminded,
@@ -185,8 +187,10 @@ def line_of(event: Event) -> Line:  # noqa: C901, PLR0912 (a case for each kind)
         case BoundHit():
             text = f"{one_line(event.reason)} {_AFTER[event.then].format(to=event.to)}"
             return Line("bound", text, "warn")
-        case FellBack() | BreakerMoved() | Cascaded():
+        case FellBack() | BreakerMoved() | Cascaded() | Hedged():
             return _coped(event)
+        case Summarised():
+            return Line("memory", f"{event.messages} older messages were summed up", "dim")
         case Resolved():
             return _resolved(event)
         case RunStarted():
@@ -195,7 +199,14 @@ def line_of(event: Event) -> Line:  # noqa: C901, PLR0912 (a case for each kind)
             return ended(event.status, event.specialist, event.by)
 
 
-def _coped(event: FellBack | BreakerMoved | Cascaded) -> Line:
+def _coped(event: FellBack | BreakerMoved | Cascaded | Hedged) -> Line:
+    if isinstance(event, Hedged):
+        slow, beside = event.models
+        came = f"{event.model} answered first" if event.model else "neither answered"
+        text = (
+            f"{slow} took longer than {seconds(event.after)}, {beside} was asked beside it: {came}"
+        )
+        return Line("hedge", text, "plain")
     if isinstance(event, Cascaded):
         text = f"{event.tier}: {_CASCADED[event.verdict]}, {event.model} answers"
         return Line("cascade", text, "note" if event.verdict == "escalated" else "plain")

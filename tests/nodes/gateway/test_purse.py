@@ -6,13 +6,15 @@ from collections.abc import Callable
 import pytest
 
 from pointsman.errors import BudgetExceeded, ModelOverloaded
-from pointsman.nodes.budgets import Cost
+from pointsman.nodes.budgets import Allowance, Cost
 from pointsman.nodes.gateway.acceptance import ByScore
 from pointsman.nodes.gateway.cascade import Cascade
 from pointsman.nodes.gateway.cost import Price, input_tokens
 from pointsman.nodes.gateway.scripted import Scripted, ScriptedTransport
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Usage
 from pointsman.nodes.run import Run
+from pointsman.teams.budgets import SharedBudgets
+from pointsman.teams.store.budgets import SqliteBudgets
 from tests.nodes.gateway.test_cascade import Door
 
 Make = Callable[..., Run]
@@ -149,3 +151,26 @@ async def test_a_cancelled_cascade_leaves_nothing_held_in_shared_budgets(
     with pytest.raises(asyncio.CancelledError):
         await call
     assert (books.held, books.spent, books.left) == ([], [None], each)
+
+
+async def test_the_team_s_own_budgets_hold_it(run: Make, ask: Ask) -> None:
+    """With the budgets that teams use: refused whole, made whole, and exact in the end."""
+    asked = ask(max_tokens=10)
+    each = float(input_tokens(asked) + 10)
+    small, large = Allowance(usd=2.5 * each), Allowance(usd=3 * each)
+    for allowance, spent in ((small, 0), (large, 45)):
+        books = SqliteBudgets(None)
+        budgets = SharedBudgets([allowance], books)
+        door = Door(
+            TWO, prices=PRICES, budgets=budgets, a=[paid("1")], b=[paid("2")], c=[paid("3")]
+        )
+        step = run()
+        try:
+            assert (await door.gateway.complete(asked, step)).text == "3"
+        except BudgetExceeded:
+            assert spent == 0
+        balance = await budgets.balance(allowance, step)
+        assert balance.spent.usd == spent * 10**9
+        assert (balance.held.usd, balance.held.calls) == (0, 0)
+        assert sum(door.calls.values()) == (3 if spent else 0)
+        await books.aclose()

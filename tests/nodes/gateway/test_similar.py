@@ -164,8 +164,9 @@ async def test_the_same_request_needs_no_embedding(desk: Desk, run: Make, events
             )
         },
     ],
-    ids=str,
-)
+    ids=["tenant", "prompt", "temperature", "max_tokens", "embedding", "threshold", "exact",
+         "uncacheable", "system", "history"],
+)  # fmt: skip
 async def test_nothing_else_may_differ(desk: Desk, run: Make, options: dict[str, object]) -> None:
     """Tenant, prompt, parameters, embedding, conversation: any of them makes it another request."""
     await desk.ask(run, "how do I pay")

@@ -248,6 +248,7 @@ class TicketMachine(RuleBasedStateMachine):
         remind=st.sampled_from((None, 20.0)),
         escalate=st.lists(st.sampled_from(("leads", "bo")), max_size=2),
         reviewers=st.sampled_from(((), ("finance",), ("ana", "leads"))),
+        kind=st.sampled_from(get_args(Kind)),
     )
     def freeze(
         self,
@@ -256,10 +257,15 @@ class TicketMachine(RuleBasedStateMachine):
         remind: float | None,
         escalate: list[str],
         reviewers: tuple[str, ...],
+        kind: str,
     ) -> None:
-        """A ticket is frozen."""
+        """A ticket of any kind is frozen."""
         self.at = NOW
+        args = {"to": "tech"} if kind == "route" else a_ticket().args
         ticket = a_ticket(
+            kind=kind,
+            args=args,
+            digest=action_digest("refund", args),
             approvals=approvals,
             expires_after=expires,
             remind_after=remind,
@@ -282,6 +288,8 @@ class TicketMachine(RuleBasedStateMachine):
             assert status == "pending"
             return
         assert after.status in TRANSITIONS[status][move.step]
+        if move.step in DECISIONS:
+            assert move.step in TAKES[before.kind]
         assert (after.args, after.digest, after.created) == (
             before.args, before.digest, before.created,
         )  # fmt: skip

@@ -11,6 +11,7 @@ from pointsman.guardrails.policy import ApprovalPolicy, PolicyRule
 from pointsman.guardrails.quota import Quota
 from pointsman.nodes.budgets import Allowance
 from pointsman.nodes.gateway.cascade import Cascade
+from pointsman.nodes.gateway.hedge import Hedge
 from pointsman.nodes.limits import Use
 from pointsman.nodes.message import Message, Terms
 from pointsman.nodes.node import Node
@@ -346,6 +347,7 @@ CASES: dict[str, list[Case]] = {
     "cascade-writes": [
         case("billing", one(tools=(pay,)), models={"fast": Cascade(("a", "b"), ("c",))})
     ],
+    "hedge-writes": [case("billing", one(tools=(pay,)), models={"fast": Hedge(("a", "b"))})],
     "reveals-outside": [case("billing.mail", one(tools=(mail,)))],
     "owned-twice": [
         case("billing and tech", one(owns=("orders",)), one("tech", owns=("orders",))),

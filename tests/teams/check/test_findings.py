@@ -9,6 +9,7 @@ import pytest
 from pointsman.errors import InvalidTeam
 from pointsman.guardrails.policy import ApprovalPolicy, PolicyRule
 from pointsman.nodes.gateway.cascade import Cascade
+from pointsman.nodes.gateway.hedge import Hedge
 from pointsman.nodes.plan import Plan
 from pointsman.teams.check.finding import RULES, Finding, found
 from pointsman.teams.check.findings import findings
@@ -254,3 +255,13 @@ def test_a_cascade_is_not_for_those_who_write_unless_said_so() -> None:
     assert "cascade-writes" not in rules(case("", one(tools=(look,)), models=fast))
     said = {"fast": Cascade(("a", "b"), ("c",), writes=True)}
     assert "cascade-writes" not in rules(case("", one(tools=(pay,)), models=said))
+
+
+def test_a_hedge_is_not_for_those_who_write_unless_said_so() -> None:
+    """The same model asked again is no other model."""
+    fast = {"fast": Hedge(("a", "b"))}
+    assert "hedge-writes" not in rules(case("", one(tools=(look,)), models=fast))
+    said = {"fast": Hedge(("a", "b"), writes=True)}
+    assert "hedge-writes" not in rules(case("", one(tools=(pay,)), models=said))
+    same = {"fast": Hedge(("a",))}
+    assert "hedge-writes" not in rules(case("", one(tools=(pay,)), models=same))

@@ -96,4 +96,6 @@ def test_people_decide_in_a_notebook(tmp_path: Path) -> None:
         for cell in ("later", "record", "twice"):
             lab.run(cells[cell])
         assert lab.errors == []
-    assert refunds(root) == [("INV-1001", 2000), ("INV-1002", 1550), ("INV-1004", 5000)]
+    # The first two were decided while the kernel was busy: either may have gone first.
+    paid = sorted(refunds(root))
+    assert paid == [("INV-1001", 2000), ("INV-1002", 1550), ("INV-1004", 5000)]
