@@ -21,6 +21,7 @@ from pointsman.nodes.digest import JsonObject, canonical, digest
 from pointsman.nodes.gateway.key import content_digest
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
 from pointsman.nodes.message import Frozen, Request, Turn
+from pointsman.nodes.vault import SHAPE
 
 SCHEMA = "pointsman.cassette@1"
 _REPLY: TypeAdapter[ModelReply] = TypeAdapter(ModelReply)
@@ -59,8 +60,13 @@ class Masked:
         return {name: self._one(value) for name, value in given.items()}
 
     def text(self, text: str) -> str:
-        """A text, redacted."""
-        return self._filter.masked(Request(text=text)).text if text else text
+        """A text, redacted. What is new in it is no placeholder: a vault holds nothing for it."""
+        if not text:
+            return text
+        masked = self._filter.masked(Request(text=text)).text
+        return SHAPE.sub(
+            lambda found: found[0] if found[0] in text else f"(redacted {found[1].lower()})", masked
+        )
 
     def _one(self, value: JsonValue) -> JsonValue:
         if isinstance(value, str):

@@ -217,4 +217,4 @@ def value(row: Row, metric: Metric) -> float | None:
 def applies(row: Row, metric: Metric) -> bool:
     """Whether the row is known to be one for the metric: it has a score, or its scorer failed."""
     name = metric.name if metric.name in row.scores else metric.name.partition("=")[0]
-    return name in row.scores or name in row.unscored or row.known.get(name) is not None
+    return name in row.scores or name in row.unscored or name in row.known

@@ -50,7 +50,7 @@ class DrillReport(Frozen):
     """Replays this very drill."""
     writes: Literal["real", "pretend"]
     messages: tuple[MessageReport, ...]
-    strikes: dict[str, int] = Field(default_factory=dict)
+    strikes: dict[Kind, int] = Field(default_factory=dict[Kind, int])
     """How often each kind struck."""
     lost: tuple[str, ...] = ()
     """Messages without a final state, and effects that were approved and are nowhere. Must be
@@ -102,8 +102,7 @@ def rows(report: DrillReport) -> list[tuple[str, ...]]:
     """The table: a row for each kind of fault, and one for all; recovery in seconds."""
     made = [
         _row(kind, count, report.struck_by(kind), report.recovery(kind))
-        for kind in report.plan.kinds
-        if (count := report.strikes.get(kind, 0)) or report.plan.spots is None
+        for kind, count in (dict.fromkeys(report.plan.kinds, 0) | report.strikes).items()
     ]
     strikes = sum(report.strikes.values())
     return [*made, _row("all messages", strikes, report.messages, report.recovery())]

@@ -70,9 +70,7 @@ class Judge:
     reasons: bool = True
     max_tokens: int = 800
 
-    async def ask(
-        self, shown: Sequence[tuple[str, str]], run: Run, bill: Bill
-    ) -> Judged | Unscored:
+    async def ask(self, shown: Sequence[tuple[str, str]], bill: Bill) -> Judged | Unscored:
         """Judge the texts, each with its title. Unscored where the model failed, a budget is spent,
         or there was no usable grade in two tries. Raises Misconfigured for a tier that there is
         not."""

@@ -30,7 +30,7 @@ def prompts(spec: TeamSpec) -> Iterator[Finding]:
         except PromptError as error:
             yield found("prompt", place, error.message, error.hint or "Mend the file.")
             continue
-        for variable in sorted(set(prompt.variables) - given):
+        for variable in sorted(set(prompt.required) - given):
             yield found(
                 "prompt-variable",
                 place,

@@ -2,21 +2,26 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pointsman.errors import BadInput
-from pointsman.evals.drill.faults import ALL, Kind, Plan, without
+from pointsman.evals.drill.faults import ALL, Kind, Plan, Spot, without
 from pointsman.evals.drill.measure import drill
 from pointsman.evals.drill.report import DrillReport, as_json, rows, summary
 from pointsman.evals.suite import ApproverSpec, Case, Suite
-from pointsman.nodes.specialist import AnyTool
-from pointsman.nodes.tool import Tool, tool
+from pointsman.nodes.tool import Tool
 from pointsman.teams.team import Team
-from tests.evals.drill.team import TEXTS, drill_team, suite, worker
+from tests.evals.drill.team import (
+    boastful,
+    drill_team,
+    forgetful,
+    suite,
+    without_a_ledger,
+    worker,
+)
 from tests.flow.shop import Shop
 
 INSIDE = without(ALL, "crash")
@@ -29,7 +34,7 @@ def drilled(
     *,
     team: Team | None = None,
     given: Suite | None = None,
-    kills: bool = False,
+    kills: str | None = None,
     outside: bool = True,
     folder: str = "drill",
 ) -> DrillReport:
@@ -38,7 +43,7 @@ def drilled(
     return asyncio.run(
         drill(
             team or drill_team(place), given or suite(), plan, folder=place / folder,
-            worker=worker(place) if kills else None, writes="real",
+            worker=None if kills is None else worker(place, kills), writes="real",
             world=shop.wrote if outside else None,
             reset=lambda: shop.file.unlink(missing_ok=True),
         )
@@ -73,12 +78,14 @@ def test_all_faults_together_lose_and_double_nothing(place: Path, seed: int) -> 
 
 
 def test_a_killed_process_loses_and_doubles_nothing(place: Path) -> None:
-    """Every message's process is killed at a planned point; the message comes again and ends as it
-    would have."""
-    report = drilled(place, plan("crash", rate=1.0), given=suite(3), kills=True)
-    assert report.strikes["crash"] >= 3
+    """A message's processes are killed at planned points; the message comes again each time, and
+    ends as it would have."""
+    both = Suite("both", (Case(id="both", text="note paper + refund INV-3 9"),))
+    report = drilled(place, plan("crash", rate=1.0), given=both, kills="")
+    assert report.strikes["crash"] >= 1
     assert report.holds, (report.lost, report.doubled)
-    assert report.verdicts == {"success": 3}
+    assert report.verdicts == {"success": 1}
+    assert Shop(place).wrote() == ["noted paper", "refunded 9 on INV-3"]
     recovery = report.recovery("crash")
     assert recovery is not None
     assert recovery.median >= 30, "the lease of the killed process is part of the recovery"
@@ -88,7 +95,7 @@ def test_a_killed_process_loses_and_doubles_nothing(place: Path) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_many_killed_processes_lose_and_double_nothing(place: Path, seed: int) -> None:
     """The same on all messages, with every other fault."""
-    report = drilled(place, plan(*ALL, seed=seed), kills=True)
+    report = drilled(place, plan(*ALL, seed=seed), kills="")
     assert report.strikes.get("crash", 0) >= 1
     assert report.holds, (report.lost, report.doubled)
 
@@ -106,7 +113,7 @@ def test_the_same_seed_is_the_same_drill(place: Path) -> None:
 
 
 def test_a_drill_is_replayed_from_its_plan(place: Path) -> None:
-    """The plan of a report strikes exactly where that drill was struck, and the same comes of it."""
+    """The plan of a report strikes where that drill was struck, and the same comes of it."""
     first = drilled(place, plan(*INSIDE, seed=5), folder="first")
     first.plan.write(place / "plan.json")
     again = drilled(place, Plan.read(place / "plan.json"), folder="again")
@@ -121,7 +128,7 @@ def spots(report: DrillReport) -> set[tuple[str, str, int]]:
 
 def test_messages_side_by_side_are_struck_alike(place: Path) -> None:
     """Concurrency changes neither the strikes at models, tools and messages nor what holds."""
-    kinds: tuple[Kind, ...] = ("429", "tool-late", "duplicate")
+    kinds: tuple[Kind, ...] = ("latency", "tool-late", "duplicate")
     one = drilled(place, plan(*kinds), folder="one")
     shop = Shop(place)
     many = asyncio.run(
@@ -137,81 +144,64 @@ def test_messages_side_by_side_are_struck_alike(place: Path) -> None:
 # Drills that must fail
 
 
-def without_a_ledger(shop: Shop) -> Sequence[AnyTool]:
-    """A tool that calls itself a read, and writes each time it is called."""
-    lookup, *rest = shop.tools(reconcile=True)
-
-    @tool(effect="read", name="lookup")
-    async def writing(invoice: str) -> str:
-        """Look an invoice up."""
-        shop.write(f"opened {invoice}")
-        await asyncio.sleep(0)
-        return f"{invoice} is 20.00 USD"
-
-    assert lookup.name == "lookup"
-    return (writing, *rest)
+REFUNDS = Suite("refunds", tuple(Case(id=f"r{n}", text=f"refund INV-{n} 5") for n in range(2)))
 
 
-def forgetful(shop: Shop) -> Sequence[AnyTool]:
-    """Tools that look, and say that nothing happened when it did."""
-    return tuple(
-        replace(one, reconcile=lambda invoice, usd: None) if one.name == "refund" else one
-        for one in shop.tools(reconcile=True)
-    )
+def killed_at(point: int) -> Plan:
+    """The process of the first message dies at this point, and nothing else happens."""
+    crash = Spot(kind="crash", site="r0/process/there", number=point)
+    return plan("crash").exactly([crash])
 
 
-def boastful(shop: Shop) -> Sequence[AnyTool]:
-    """Tools that look, and say that it happened when it did not."""
-    return tuple(
-        replace(one, reconcile=lambda invoice, usd: "refunded") if one.name == "refund" else one
-        for one in shop.tools(reconcile=True)
-    )
-
-
-REFUNDS = Suite("refunds", tuple(Case(id=f"r{n}", text=f"refund INV-{n} 5") for n in range(4)))
+AFTER_LOOKUP = 6
+"""Before the run, around the router's call and the specialist's, before the tool's, after it."""
+AFTER_REFUND = 8
+"""As before; after the run that waits, before the decision, before the tool's call, after it."""
 
 
 def test_a_write_without_a_ledger_is_seen_outside(place: Path) -> None:
     """A crash repeats a read, as it may. One that writes then wrote twice, and the system outside
     tells."""
     team = drill_team(place, without_a_ledger(Shop(place)))
-    looks = Suite("looks", tuple(Case(id=f"l{n}", text=f"lookup INV-{n}") for n in range(2)))
-    (place / "leaking").touch()
-    report = drilled(place, plan("crash", rate=1.0, seed=1), team=team, given=looks, kills=True)
-    assert not report.holds
+    look = Suite("looks", (Case(id="r0", text="lookup INV-1"),))
+    report = drilled(
+        place, killed_at(AFTER_LOOKUP), team=team, given=look, kills="without_a_ledger"
+    )
+    assert report.doubled == ("outside: 'opened INV-1' happened 2 times; 1 in the calm run",)
     assert report.lost == ()
-    assert all("outside: 'opened INV-" in text for text in report.doubled)
-    assert report.doubled
-
-
-@pytest.mark.parametrize(
-    ("tools", "kind", "doubled", "lost"),
-    [(forgetful, "tool-late", True, False), (boastful, "tool-error", False, True)],
-)
-def test_a_reconcile_that_lies_is_found_out(
-    place: Path,
-    tools: Callable[[Shop], Sequence[AnyTool]],
-    kind: Kind,
-    doubled: bool,  # noqa: FBT001 (parametrized)
-    lost: bool,  # noqa: FBT001
-) -> None:
-    """ "It has not happened" of what has makes it happen twice; "it has" of what has not loses it.
-    The count at the tool shows both, with no witness outside."""
-    team = drill_team(place, tools(Shop(place)))
-    report = drilled(place, plan(kind, rate=1.0), team=team, given=REFUNDS, outside=False)
-    assert (bool(report.doubled), bool(report.lost)) == (doubled, lost)
     assert not report.holds
-    assert all("refund" in text for text in (*report.doubled, *report.lost))
 
 
-def test_a_run_that_nobody_can_decide_is_lost(place: Path) -> None:
-    """Waiting where the calm run ended is no final state: here a write is ambiguous, and the rules
-    say that nobody may look."""
-    shop = Shop(place)
-    tools = tuple(replace(t, reconcile=None) for t in shop.tools(reconcile=True))
-    report = drilled(place, plan("tool-late", rate=1.0), team=drill_team(place, tools))
-    assert report.holds, "people look it up, and say what came of it"
-    assert report.verdicts["degraded"] + report.verdicts["success"] == len(TEXTS)
+def test_a_reconcile_that_forgets_is_found_out(place: Path) -> None:
+    """'It has not happened' of what has makes it happen twice. The count at the tool shows it, with
+    no witness outside."""
+    team = drill_team(place, forgetful(Shop(place)))
+    report = drilled(
+        place, killed_at(AFTER_REFUND), team=team, given=REFUNDS, kills="forgetful", outside=False
+    )
+    assert report.doubled == ("refund invoice='INV-0', usd=5.0 acted 2 times; the ledger has 1",)
+    assert report.lost == ()
+    assert not report.holds
+
+
+def test_a_reconcile_that_boasts_is_found_out(place: Path) -> None:
+    """'It has happened' of what has not loses it, and the count at the tool shows it."""
+    team = drill_team(place, boastful(Shop(place)))
+    report = drilled(place, plan("tool-error", rate=1.0), team=team, given=REFUNDS, outside=False)
+    assert report.doubled == ()
+    assert len(report.lost) == len(REFUNDS.cases)
+    assert "is recorded as done and acted 0 of 1 times" in report.lost[0]
+    assert not report.holds
+
+
+def test_what_nobody_can_look_up_is_asked(place: Path) -> None:
+    """A tool without `reconcile` leaves its lost answers to people, who look: nothing is lost."""
+    tools = tuple(replace(t, reconcile=None) for t in Shop(place).tools(reconcile=True))
+    team = drill_team(place, tools)
+    report = drilled(place, plan("tool-late", rate=1.0), team=team, given=REFUNDS)
+    assert report.strikes["tool-late"] == len(REFUNDS.cases)
+    assert report.holds, (report.lost, report.doubled)
+    assert sorted(Shop(place).wrote()) == ["refunded 5 on INV-0", "refunded 5 on INV-1"]
 
 
 # What is drilled

@@ -1,5 +1,6 @@
 """The plan: a function of seed, kind, site and number, and of nothing else."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,12 @@ def struck(plan: Plan) -> dict[tuple[str, int], Spot]:
 
 
 @given(seed=st.integers(0, 10_000), order=st.randoms())
-def test_a_plan_does_not_depend_on_the_order_of_calls(seed: int, order: object) -> None:
+def test_a_plan_does_not_depend_on_the_order_of_calls(seed: int, order: random.Random) -> None:
     """Whoever asks first, second or again: each call gets the same answer."""
     plan, places = Plan(seed=seed, rate=0.5), SITES[:60]
     first = [plan.spot("transport", *place) for place in places]
     shuffled = list(places)
-    order.shuffle(shuffled)  # pyright: ignore[reportAttributeAccessIssue]
+    order.shuffle(shuffled)
     again = {place: plan.spot("transport", *place) for place in shuffled}
     assert [again[place] for place in places] == first
 
@@ -72,7 +73,8 @@ def test_a_kind_strikes_at_its_own_level_only() -> None:
     """A tool gets no 429, and a level without kinds nothing."""
     plan = Plan(seed=1, rate=1.0)
     spot = plan.spot("tool", "m1/tool/refund", 0)
-    assert spot is not None and LEVEL[spot.kind] == "tool"
+    assert spot is not None
+    assert LEVEL[spot.kind] == "tool"
     assert Plan(rate=1.0, kinds=("429",)).spot("tool", "m1/tool/refund", 0) is None
 
 
