@@ -13,47 +13,31 @@ from pydantic import BaseModel, JsonValue
 from pointsman.nodes.digest import digest
 from pointsman.nodes.message import Frozen
 from pointsman.nodes.specialist import Specialist
-from pointsman.prompts.library import PromptLibrary
+from pointsman.teams.family import nested
+from pointsman.teams.releases.behaviour import behaviour, chains_of
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import TeamSpec
 
-_PLACES = ("home", "prompts", "why", "reviewers")
-"""Of a team: where things lie and who people are. They change nothing of what it does."""
 _DEEPEST = 12
 
 
 def behaviour_digest(spec: TeamSpec) -> str:
-    """16 hex digits over a team's prompts, models, guards, tools, table and bounds, and those of
-    the teams inside it; and over the version of pointsman, whose own prompts they stand on.
+    """16 hex digits over all that a release pins of the team (prompts, models, guards, tools,
+    table, bounds), and of the teams inside it. Of a team with none inside, they are the beginning
+    of its release's digest.
 
-    Tools and other functions count with their source. Two machines with the same files have the
-    same digest. Raises PromptError for a prompt that is not there.
+    Reads prompt files. Raises PromptError for one that cannot be used.
     """
-    parts: dict[str, JsonValue] = {
-        field.name: _described(getattr(spec, field.name), 0)
-        for field in fields(spec)
-        if field.name not in _PLACES
+    whole = behaviour(spec, chains_of(spec, Settings.read())).digest
+    inside: dict[str, JsonValue] = {
+        name: behaviour_digest(one.spec) for name, one in nested(spec).items()
     }
-    settings = Settings.read()
-    models: Mapping[str, object] = spec.models or {
-        "fast": settings.fast,
-        "strong": settings.strong,
-    }
-    parts["models"] = {tier: _described(chain, 0) for tier, chain in models.items()}
-    parts["texts"] = _prompts(spec)
-    return digest("behaviour@1", _installed(), parts)[:16]
+    return (digest("family", whole, inside) if inside else whole)[:16]
 
 
 def described_digest(thing: object) -> str:
     """The same over one guard, tool or function."""
     return digest("behaviour@1", _installed(), _described(thing, 0))[:16]
-
-
-def _prompts(spec: TeamSpec) -> JsonValue:
-    library = PromptLibrary((spec.prompts,) if spec.prompts else ())
-    used = {s.prompt for s in spec.specialists if s.prompt}
-    overridden = {name for name in library.names() if library.origin(name) == "override"}
-    return {name: library.get(name).version for name in sorted(used | overridden)}
 
 
 def _installed() -> str:

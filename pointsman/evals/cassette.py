@@ -246,11 +246,14 @@ def _short(value: JsonValue) -> str:
 def differences(old: JsonValue, new: JsonValue, at: str = "") -> list[str]:
     """Where two JSON values differ, in words: the place, and what stood and stands there."""
     if isinstance(old, dict) and isinstance(new, dict):
-        return [
-            said
-            for key in sorted({*old, *new})
-            for said in differences(old.get(key), new.get(key), f"{at}.{key}" if at else key)
-        ]
+        told: list[str] = []
+        for key in sorted({*old, *new}):
+            place = f"{at}.{key}" if at else key
+            if key in old and key in new:
+                told += differences(old[key], new[key], place)
+            else:
+                told.append(f"{place} is {'new' if key in new else 'gone'}")
+        return told
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         pairs = enumerate(zip(old, new, strict=True))
         return [said for n, (a, b) in pairs for said in differences(a, b, f"{at}.{n}")]

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast
@@ -17,7 +17,7 @@ from pointsman.evals.recordfile import RecordFile, Samples
 from pointsman.evals.scorers.registry import build
 from pointsman.evals.scorers.scorer import Scorer
 from pointsman.evals.scoring import scored
-from pointsman.evals.suite import Case, Suite
+from pointsman.evals.suite import Case, RunOptions, Suite
 from pointsman.evals.suitefile import loaded
 from pointsman.evals.tally import Tally
 from pointsman.evals.trial import AnyFunction, Observed, Target, Trial, function_target
@@ -63,9 +63,7 @@ class _Work:
     suite: Suite
     target: Target
     scorers: Sequence[Scorer]
-    timeout: float | None
-    budget: float | None
-    seed: int
+    options: RunOptions
     seen: Seen
     tally: Tally
     out: RecordFile
@@ -88,12 +86,13 @@ class _Work:
                 self.seen(sample, self.tally)
 
     def _spent(self) -> bool:
-        return self.budget is not None and self.tally.spent >= self.budget
+        budget = self.options.budget
+        return budget is not None and self.tally.spent >= budget
 
     async def _sample(self, due: _Due) -> Sample:
         began = time.perf_counter()
-        trial = Trial(due.case, due.epoch, due.key, self.target.version, self.seed)
-        limit = asyncio.timeout(self.timeout)
+        trial = Trial(due.case, due.epoch, due.key, self.target.version, self.options.seed)
+        limit = asyncio.timeout(self.options.timeout)
         got, said = Observed(), ""
         try:
             async with limit, self.setup(trial):
@@ -103,7 +102,7 @@ class _Work:
                 raise
             said = f"{type(error).__name__}: {error}"
             if isinstance(error, TimeoutError) and limit.expired():
-                said = f"TimeoutError: no result in {self.timeout:g} s"
+                said = f"TimeoutError: no result in {self.options.timeout:g} s"
             log.warning("case %s, epoch %s: %s", due.case.id, due.epoch, said)
         sample = self._recorded(due, got, said, time.perf_counter() - began)
         if said:
@@ -155,38 +154,56 @@ async def run(
     when somebody else is writing it.
     """
     held = target if isinstance(target, Target) else function_target(target, version=version)
-    if version and held.version != version:
-        held = Target(held.name, version, held.ask, held.opened)
-    options = suite.options
-    epochs = options.epochs if epochs is None else epochs
-    workers = options.concurrency if concurrency is None else concurrency
-    if workers < 1 or epochs < 1:
-        raise BadInput(
-            f"concurrency={workers}, epochs={epochs} would run no case.", hint="Give 1 or more."
-        )
-    seed = options.seed if seed is None else seed
+    held = replace(held, version=version or held.version)
+    options = _chosen(suite.options, epochs, concurrency, timeout, budget, seed)
     used = build(suite.scorers) if scorers is None else scorers
-    plan = {due.key: due for due in _plan(suite, epochs, held.version)}
-    head = Head(
-        run=run_id or new_id(), suite=suite.name, suite_digest=suite.digest, target=held.name,
-        version=held.version, started=datetime.now(UTC), scorers=tuple(s.name for s in used),
-        scorer_versions={s.name: s.version for s in used}, epochs=epochs, seed=seed,
-        cases=len(suite.cases), approver=suite.approver.policy,
-        user=suite.user.tier if suite.user else "", replayed=replayed,
-    )  # fmt: skip
+    plan = {due.key: due for due in _plan(suite, options.epochs, held.version)}
+    head = _head(suite, held, used, options, run_id or new_id(), replayed)
     with RecordFile(record, head, plan.__contains__) as out:
-        work = _Work(
-            suite, held, used, options.timeout if timeout is None else timeout,
-            options.budget if budget is None else budget, seed, seen, _resumed(out, len(plan)), out,
-            _setup(suite), scoring,
-        )  # fmt: skip
+        tally, setup = _resumed(out, len(plan)), _setup(suite)
+        work = _Work(suite, held, used, options, seen, tally, out, setup, scoring)
         try:
-            await _worked(work, plan.values(), workers)
+            await _worked(work, plan.values())
         finally:
-            end = End(reason=work.ended, done=work.tally.done, due=len(plan), usd=work.tally.cost)
+            end = End(reason=work.ended, done=tally.done, due=len(plan), usd=tally.cost)
             out.end(end)
         places = [out.places[key] for key in plan if key in out.places]
-        return Ran(record, places, out.head, end, work.tally)
+        return Ran(record, places, out.head, end, tally)
+
+
+def _chosen(
+    options: RunOptions, epochs: int | None, concurrency: int | None, timeout: float | None,
+    budget: float | None, seed: int | None,
+) -> RunOptions:  # fmt: skip
+    """The options, with what is given in their place. Raises BadInput for what would run nothing.
+
+    Not validated again: a call may ask for more than a file."""
+    chosen = RunOptions.model_construct(
+        epochs=options.epochs if epochs is None else epochs,
+        concurrency=options.concurrency if concurrency is None else concurrency,
+        timeout=options.timeout if timeout is None else timeout,
+        budget=options.budget if budget is None else budget,
+        seed=options.seed if seed is None else seed,
+    )
+    if chosen.concurrency < 1 or chosen.epochs < 1:
+        raise BadInput(
+            f"concurrency={chosen.concurrency}, epochs={chosen.epochs} would run no case.",
+            hint="Give 1 or more.",
+        )
+    return chosen
+
+
+def _head(
+    suite: Suite, target: Target, scorers: Sequence[Scorer], options: RunOptions, name: str,
+    replayed: str,
+) -> Head:  # fmt: skip
+    return Head(
+        run=name, suite=suite.name, suite_digest=suite.digest, target=target.name,
+        version=target.version, started=datetime.now(UTC), scorers=tuple(s.name for s in scorers),
+        scorer_versions={s.name: s.version for s in scorers}, epochs=options.epochs,
+        seed=options.seed, cases=len(suite.cases), approver=suite.approver.policy,
+        user=suite.user.tier if suite.user else "", replayed=replayed,
+    )  # fmt: skip
 
 
 def _setup(suite: Suite) -> Setup:
@@ -209,7 +226,7 @@ def _resumed(out: RecordFile, due: int) -> Tally:
     return tally
 
 
-async def _worked(work: _Work, plan: Iterable[_Due], workers: int) -> None:
+async def _worked(work: _Work, plan: Iterable[_Due]) -> None:
     """Ask what is due, with so many workers, and keep the record safe meanwhile."""
     lanes: dict[tuple[int, str], list[_Due]] = {}
     for due in plan:
@@ -219,7 +236,7 @@ async def _worked(work: _Work, plan: Iterable[_Due], workers: int) -> None:
             lanes.setdefault((due.epoch, lane), []).append(due)
     left = iter(lanes.values())
     async with work.target.opened(), _synced(work.out), asyncio.TaskGroup() as group:
-        for _ in range(min(workers, len(lanes))):
+        for _ in range(min(work.options.concurrency, len(lanes))):
             group.create_task(work.take(left))
     if work.ended != "budget":
         work.ended = "complete"

@@ -7,7 +7,7 @@ from typing import cast
 
 from pydantic import Field, JsonValue, ValidationError
 
-from pointsman.errors import BadInput
+from pointsman.errors import BadInput, PointsmanError, is_control_flow
 from pointsman.evals.casefile import cases_of, fault, load_yaml, read_cases, read_text
 from pointsman.evals.suite import (
     ApproverSpec,
@@ -98,6 +98,15 @@ def loaded(named: str, folder: Path | None) -> object:
     except (ImportError, AttributeError) as error:
         raise BadInput(
             f"{named!r} cannot be loaded: {error}.", hint="Name it as module:name."
+        ) from error
+    except PointsmanError:
+        raise
+    except Exception as error:
+        if is_control_flow(error):
+            raise
+        raise BadInput(
+            f"{named!r} cannot be loaded: its module raised {type(error).__name__}: {error}.",
+            hint="Mend the module.",
         ) from error
 
 

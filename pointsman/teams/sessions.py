@@ -19,6 +19,7 @@ from pointsman.nodes.gateway.transports import Transports
 from pointsman.teams.bounds import Bounds
 from pointsman.teams.children import OpenCrew
 from pointsman.teams.family import members, nested
+from pointsman.teams.releases.rollout import Rollout
 from pointsman.teams.services import Notify, Services, open_services
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import TeamSpec
@@ -43,6 +44,8 @@ class Sessions:
     clock: Callable[[], float] = time.time
     sweep_seconds: float = SWEEP_SECONDS
     settings: Callable[[], Settings] = Settings.read
+    rollout: Rollout | None = None
+    """How releases are served; None: as the settings say."""
     _engine: "LocalEngine | None" = field(default=None, init=False)
     _stack: AsyncExitStack | None = field(default=None, init=False)
     _exported: Services | None = field(default=None, init=False)
@@ -54,8 +57,9 @@ class Sessions:
     def apart(self, spec: TeamSpec) -> "Sessions":
         """Sessions made like these that share nothing open with them."""
         return Sessions(
-            spec, self.on_ticket, self.transports, self.clock, self.sweep_seconds, self.settings
-        )
+            spec, self.on_ticket, self.transports, self.clock, self.sweep_seconds, self.settings,
+            self.rollout,
+        )  # fmt: skip
 
     async def open(self) -> None:
         """Keep an engine open until `close`. Raises Misconfigured when one is."""
@@ -161,7 +165,7 @@ class Sessions:
         for name, sessions in self._inner.items():
             inner = sessions._new_services(services)  # noqa: SLF001 (its own class)
             kin |= {name: inner, **inner.kin}
-        return replace(services, kin=kin)
+        return replace(services, kin=kin, rollout=self.rollout or services.rollout)
 
     def inside(self, outer: "Sessions", home: Path) -> "Sessions":
         """Sessions like these, of the team as a specialist of another: in that one's folder, by its

@@ -35,6 +35,7 @@ from pointsman.teams.boardtools import with_board_tools
 from pointsman.teams.check.findings import Finding, findings
 from pointsman.teams.desk import Desk
 from pointsman.teams.memory import Memory
+from pointsman.teams.releases.rollout import Rollout
 from pointsman.teams.request import new_run
 from pointsman.teams.result import Result
 from pointsman.teams.services import Notify
@@ -261,15 +262,17 @@ class Team(Desk):
         home: Path | None = None,
         models: Mapping[str, Tier] | None = None,
         prompts: Path | None = None,
+        rollout: Rollout | None = None,
     ) -> "Team":
         """The same team with nothing open: for another loop, another folder, other models or
-        prompts."""
+        prompts. `rollout` says how it serves releases."""
         other, spec = copy(self), self.spec
         other.spec = replace(
             spec, home=home or spec.home, models=models or spec.models,
             prompts=prompts or spec.prompts,
         )  # fmt: skip
         other._sessions = self._sessions.apart(other.spec)  # noqa: SLF001 (its own class)
+        other._sessions.rollout = rollout or other._sessions.rollout  # noqa: SLF001
         return other
 
     def _row(

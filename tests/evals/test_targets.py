@@ -188,6 +188,20 @@ def test_a_prompt_file_counts_by_its_content(tmp_path: Path) -> None:
     assert behaviour_digest(team.spec) != before
 
 
+def test_a_team_inside_counts(tmp_path: Path) -> None:
+    """A change in it is a change of the team around it."""
+    inner = till(tmp_path, [])
+    around = spec(
+        inner, specialists=(Specialist("desk", handles="all", does=inner),),  # type: ignore[arg-type]
+        transitions={"route": ("desk", "end"), "desk": ("end",)},
+    )  # fmt: skip
+    other = spec(
+        around,
+        specialists=(replace(around.spec.specialists[0], does=with_cash(inner, tier="strong")),),
+    )  # type: ignore[arg-type]
+    assert behaviour_digest(around.spec) != behaviour_digest(other.spec)
+
+
 def test_a_guard_that_asks_a_model_says_so(tmp_path: Path) -> None:
     """Alone it has no models: the error says where to measure it."""
     from pointsman.evals.guardtarget import guard_target

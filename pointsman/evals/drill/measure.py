@@ -12,13 +12,17 @@ from pointsman.evals.drill.book import Strike
 from pointsman.evals.drill.faults import Plan
 from pointsman.evals.drill.injector import ALWAYS, Injector, Writes
 from pointsman.evals.drill.ledger import Ledger, World, doubled, ledger, lost, seen_twice
-from pointsman.evals.drill.message import Letter, deliver, letters
+from pointsman.evals.drill.message import Delivered, Letter, deliver, letters
 from pointsman.evals.drill.process import Worker, crashed, lease_seconds, setup_of
 from pointsman.evals.drill.report import DrillReport, MessageReport, Verdict
 from pointsman.evals.suite import Case, Suite
 from pointsman.nodes.event import ToolCalled
 from pointsman.teams.result import Result
 from pointsman.teams.team import Team
+
+MESSAGE_SECONDS = 300.0
+"""How long one message may take, where the suite does not say."""
+MOST_RUNS = 1_000_000
 
 Seen = Callable[[str, str], None]
 """Told of each message that has ended: its pass, `calm` or `drill`, and its name."""
@@ -82,6 +86,7 @@ class Drill:
         rigged = one.injector.rig(self.team, home=one.injector.folder / "home")
         gate = asyncio.Semaphore(self.concurrency)
 
+        limit = self.suite.options.timeout or MESSAGE_SECONDS
         around = setup_of(self.suite.setup, self.suite.folder)
 
         async def lane(cases: Sequence[Case]) -> None:
@@ -90,13 +95,13 @@ class Drill:
                 async with gate, around(said[0].trial):
                     for letter in said:
                         await self._kill(one.injector, letter, points.get(letter.name, 0))
-                        one.ends[letter.name] = await _end(rigged, one.injector, letter)
+                        one.ends[letter.name] = await _end(rigged, one.injector, letter, limit)
                         self.seen(name, letter.name)
 
         async with rigged, asyncio.TaskGroup() as group:
             for cases in _lanes(self.suite).values():
                 group.create_task(lane(cases))
-        one.known = await ledger(rigged, sorted({r for e in one.ends.values() for r in e.runs}))
+        one.known = await ledger(rigged, await _all_runs(rigged))
         one.world = self._outside()[len(before) :]
         one.seconds = time.perf_counter() - began
         return one
@@ -150,8 +155,17 @@ def _lanes(suite: Suite) -> dict[str, list[Case]]:
     return lanes
 
 
-async def _end(team: Team, injector: Injector, letter: Letter) -> End:
-    came = await deliver(team, injector, letter)
+async def _all_runs(team: Team) -> tuple[str, ...]:
+    """Every run there is but child runs, also one that no delivery told of."""
+    return tuple(row.run for row in await team.runs(limit=MOST_RUNS) if not row.parent)
+
+
+async def _end(team: Team, injector: Injector, letter: Letter, limit: float) -> End:
+    try:
+        async with asyncio.timeout(limit):
+            came = await deliver(team, injector, letter)
+    except TimeoutError:
+        came = Delivered(None, f"it came to no end in {limit:g} s")
     at = injector.clock()
     done: Counter[str] = Counter()
     failed = 0
@@ -213,7 +227,7 @@ def judged(calm: End, drilled: End) -> tuple[Verdict, str]:
     """What a message came to beside its calm run, and what differs, in words."""
     was, now = calm.result, drilled.result
     if now is None:
-        return "lost", f"it has no run that ended: {drilled.error}"
+        return "lost", f"it has no final state: {drilled.error}"
     if now.status == "waiting" and (was is None or was.status != "waiting"):
         return "lost", "its run waits, and nobody can decide"
     if was is None or now.status != was.status:

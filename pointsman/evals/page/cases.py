@@ -25,7 +25,7 @@ def case(
     numbers = " ".join(str(tags[tag]) for tag in sample.tags if tag in tags)
     return (
         f'<details class="case {state}" data-state="{state}" data-moved="{moved}"'
-        f' data-tags="{numbers}"><summary>{_summary(sample, state, moved)}</summary>'
+        f' data-tags="{numbers}"><summary>{_summary(sample, state, lost, won)}</summary>'
         f'<div class="inside">{_inside(sample, before)}</div></details>'
     )
 
@@ -38,11 +38,15 @@ def status(sample: Sample) -> str:
     return "none" if passed is None else "pass" if passed else "fail"
 
 
-def _summary(sample: Sample, state: str, moved: str) -> str:
+def _summary(sample: Sample, state: str, lost: Moved | None, won: Moved | None) -> str:
     words = {"error": "error", "fail": "failed", "pass": "passed", "none": "no verdict"}[state]
     epoch = f'<span class="soft">epoch {sample.epoch}</span>' if sample.epoch > 1 else ""
     tags = "".join(f'<span class="tag">{safe(tag)}</span>' for tag in sample.tags)
-    change = f'<span class="moved {moved}">{moved} than before</span>' if moved else ""
+    change = "".join(
+        f'<span class="moved {word}">{word}: {safe(", ".join(moved.metrics))}</span>'
+        for word, moved in (("worse", lost), ("better", won))
+        if moved is not None
+    )
     return (
         f'<span class="state">{words}</span><span class="id">{safe(sample.case)}</span>{epoch}'
         f'<span class="about">{safe(_brief(sample.input))}</span>{change}{tags}'

@@ -78,7 +78,7 @@ def span(low: float, high: float, change: float, widest: float, tone: str) -> st
 
 def scatter(dots: Sequence[Dot], x_name: str, y_name: str) -> str:
     """Dots over `x` (from 0) and `y` (a share); the run's and the baseline's with intervals."""
-    top = max((dot.x for dot in dots), default=0.0) or 1.0
+    top = _top([dot.x for dot in dots])
     x = _Axis(0.0, top * 1.12, _LEFT, W - _RIGHT)
     lowest = min((d.y if d.low is None else d.low for d in dots), default=0.0)
     y = _Axis(max(0.0, floor(lowest * 10 - 0.5) / 10), 1.0, H - _BOTTOM, _TOP)
@@ -126,7 +126,7 @@ def _meet(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 def shares_below(runs: Sequence[tuple[str, Sequence[float]]], x_name: str) -> str:
     """For each run, the share of values at most `x`, as steps; (class, values) each."""
     held = [(kind, sorted(values)) for kind, values in runs if values]
-    top = max((values[-1] for _, values in held), default=0.0) or 1.0
+    top = _top([values[-1] for _, values in held])
     x, y = _Axis(0.0, top * 1.03, _LEFT, W - _RIGHT), _Axis(0.0, 1.0, H - _BOTTOM, _TOP)
     parts = [_axes(x, y, x_name, "share of samples", y_percent=True)]
     parts.append(f'<path class="guide" d="M{x.begin} {y(0.95)}H{x.end}"/>')
@@ -138,6 +138,12 @@ def shares_below(runs: Sequence[tuple[str, Sequence[float]]], x_name: str) -> st
         path = f"M{x.begin} {y(0)}" + "".join(f"H{x(values[i])}V{y((i + 1) / n)}" for i in places)
         parts.append(f'<path class="steps {kind}" d="{path}"/>')
     return _svg("".join(parts), f"share of samples by {x_name}")
+
+
+def _top(values: Sequence[float]) -> float:
+    """The largest; 1 where all are as good as zero, since an axis needs a length."""
+    top = max(values, default=0.0)
+    return top if top > 1e-12 else 1.0
 
 
 def _axes(x: _Axis, y: _Axis, x_name: str, y_name: str, *, y_percent: bool) -> str:

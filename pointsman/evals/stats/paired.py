@@ -50,8 +50,9 @@ def sign_flip_numbers(changes: Sequence[float], *, seed: int = 0, flips: int = 4
     """Two-sided p-value for changes that are numbers, one per case: the test of `sign_flip`, by
     `flips` random draws of signs.
 
-    Fewer draws, 1,000 at least, for many changes. (as extreme + 1) / (draws + 1), which is never too small (B. Phipson and G. Smyth, Statistical
-    Applications in Genetics and Molecular Biology 9, 2010). Nothing changed: 1.
+    Fewer draws, 1,000 at least, for many changes. (as extreme + 1) / (draws + 1), which is never
+    too small (B. Phipson and G. Smyth, Statistical Applications in Genetics and Molecular Biology
+    9, 2010). Nothing changed: 1.
     """
     moved = [change for change in changes if change]
     if not moved:

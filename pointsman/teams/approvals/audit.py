@@ -22,9 +22,7 @@ from pointsman.teams.tickets import Ticket
 GENESIS = "0" * 64
 """The hash before the first row."""
 
-Action = (
-    Literal["open", "grant", "use", "revoke", "redrive", "drop", "promote", "rollback"] | Step
-)
+Action = Literal["open", "grant", "use", "revoke", "redrive", "drop", "promote", "rollback"] | Step
 
 
 class AuditEntry(Frozen):

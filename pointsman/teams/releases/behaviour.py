@@ -165,7 +165,7 @@ def _guards(spec: TeamSpec) -> Iterator[tuple[str, JsonObject]]:
     for number, (where, guard) in enumerate(around, start=1):
         name = getattr(guard, "name", type(guard).__name__)
         said = short(form(guard))
-        told = said if isinstance(said, dict) else {"is": said}
+        told: JsonObject = said if isinstance(said, dict) else {"is": said}
         if isinstance(guard, ContentFilter):  # its own checks change with pointsman
-            told["checks"] = [f"{c.name}@{c.version}:{c.action}" for c in guard.all_checks]
+            told["checks"] = form([f"{c.name}@{c.version}:{c.action}" for c in guard.all_checks])
         yield f"{where}{name}#{number}", told

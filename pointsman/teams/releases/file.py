@@ -13,6 +13,8 @@ from pointsman.teams.releases.release import Release
 
 SUFFIX = ".yaml"
 MAX_BYTES = 10_000_000
+_BREAKS = frozenset("\r\x85\u2028\u2029\ufeff")
+"""YAML would read these as ends of lines, or not at all, outside double quotes."""
 
 
 def write(release: Release, folder: Path) -> Path:
@@ -105,7 +107,7 @@ class _Readable(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
+    style = '"' if _BREAKS & set(text) else "|" if "\n" in text else None
     return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
 
 

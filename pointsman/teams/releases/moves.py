@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime
 
-from pointsman.errors import BadInput, Conflict, NotFound
+from pointsman.errors import BadInput, Conflict, InvalidRelease, NotFound
 from pointsman.nodes.digest import digest
 from pointsman.teams.approvals.audit import AuditEntry
 from pointsman.teams.releases.channels import LADDER, Channel, Channels
@@ -72,7 +72,7 @@ async def rollback(
     expect: str = "",
 ) -> Channels:  # fmt: skip
     """Withdraw the canary; without one, what is in production, and bring back what was there before
-    it (or `to`). Runs that began end on their release; their threads go on with another one.
+    it. With `to`: both, and that one comes back. Runs that began end on their release; their threads go on with another one.
     `expect`: only if it is this one that would go.
 
     Raises NotFound where there is nothing to roll back or to go back to, Conflict when somebody
@@ -84,7 +84,7 @@ async def rollback(
         gone, channel = before.canary, "canary"
     elif before.production and before.production != to:
         gone, channel = before.production, "production"
-        update = {"production": await _former(store, before, to)}
+        update["production"] = await _former(store, before, to)
     else:
         raise NotFound(
             f"Team {team!r} has no release that could be rolled back.",
@@ -95,7 +95,8 @@ async def rollback(
             f"Release {expect} of team {team!r} is not on trial any more, but {gone} is.",
             hint="Nothing was changed.",
         )
-    withdrawn = tuple(dict.fromkeys((*before.withdrawn, gone)))
+    ends = (gone, before.canary) if before.canary else (gone,)
+    withdrawn = tuple(dict.fromkeys((*before.withdrawn, *ends)))
     after = before.model_copy(
         update={
             **update, "version": before.version + 1, "action": "rollback", "channel": channel,
@@ -103,9 +104,17 @@ async def rollback(
             "withdrawn": tuple(w for w in withdrawn if w != update.get("production")),
         }
     )  # fmt: skip
-    release = await store.find_release(team, gone)
-    await _move(store, after, None, _entry(after, release.digest if release else ""))
+    await _move(store, after, None, _entry(after, await _digest(store, team, gone)))
     return after
+
+
+async def _digest(store: Store, team: str, name: str) -> str:
+    """A release's digest; empty for one that cannot be read: it can be taken back all the same."""
+    try:
+        release = await store.find_release(team, name)
+    except InvalidRelease:
+        return ""
+    return release.digest if release else ""
 
 
 async def _former(store: Store, now: Channels, to: str) -> str:

@@ -11,7 +11,7 @@ from pointsman.errors import BadInput
 from pointsman.evals.drill.faults import ALL, Kind, Plan, Spot, without
 from pointsman.evals.drill.measure import drill
 from pointsman.evals.drill.report import DrillReport, as_json, rows, summary
-from pointsman.evals.suite import ApproverSpec, Case, Suite
+from pointsman.evals.suite import ApproverSpec, Case, RunOptions, Suite
 from pointsman.nodes.tool import Tool
 from pointsman.teams.team import Team
 from tests.evals.drill.team import (
@@ -202,6 +202,15 @@ def test_what_nobody_can_look_up_is_asked(place: Path) -> None:
     assert report.strikes["tool-late"] == len(REFUNDS.cases)
     assert report.holds, (report.lost, report.doubled)
     assert sorted(Shop(place).wrote()) == ["refunded 5 on INV-0", "refunded 5 on INV-1"]
+
+
+def test_a_message_without_an_end_is_lost(place: Path) -> None:
+    """One that takes longer than the suite gives it has no final state, and the drill fails."""
+    slow = Suite("slow", (Case(id="s", text="slow_note one"),), options=RunOptions(timeout=0.2))
+    report = drilled(place, plan("latency", rate=0.0), given=slow)
+    assert report.lost == ("message 's': it has no final state: it came to no end in 0.2 s",)
+    assert report.verdicts == {"lost": 1}
+    assert not report.holds
 
 
 # What is drilled

@@ -155,6 +155,8 @@ async def test_what_a_sample_used_is_a_number(measure: Measure, value: float) ->
     assert (await scored(plain, case(), got)).scores == {measure: value}
     bound = Usage.model_validate({"measure": measure, "at_most": value / 2})
     assert (await scored(bound, case(), got)).scores == {measure: value, f"{measure}.ok": False}
+    reached = Usage.model_validate({"measure": measure, "at_most": value})
+    assert (await scored(reached, case(), got)).scores == {measure: value, f"{measure}.ok": True}
 
 
 async def test_an_unknown_price_is_not_free() -> None:

@@ -28,9 +28,7 @@ async def store(tmp_path: Path) -> AsyncGenerator[SqliteStore]:
 
 async def back(store: SqliteStore, *, to: str = "", expect: str = "") -> Channels:
     """Roll back, by bo."""
-    return await rollback(
-        store, "shop", by="bo", at=NOW, reason="wrong", to=to, expect=expect
-    )
+    return await rollback(store, "shop", by="bo", at=NOW, reason="wrong", to=to, expect=expect)
 
 
 async def test_a_release_goes_up_the_ladder(store: SqliteStore) -> None:

@@ -1,6 +1,7 @@
 """`pointsman eval list`: the project's suites, and what ran of them."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,10 @@ def _suites(root: Path, home: Path) -> "list[JsonObject]":
     from pointsman.evals.suite import Suite
 
     found: list[JsonObject] = []
-    for path in sorted(root.glob("*")):
-        if path.suffix not in (".yaml", ".yml", ".jsonl", ".csv"):
+    files = sorted(p for p in root.glob("*") if p.suffix in (".yaml", ".yml", ".jsonl", ".csv"))
+    parts = {name for path in files for name in _named_in(path)}
+    for path in files:
+        if path.name in parts:
             continue
         try:
             suite = Suite.load(path)
@@ -76,6 +79,13 @@ def _suites(root: Path, home: Path) -> "list[JsonObject]":
             }
         )
     return found
+
+
+def _named_in(path: Path) -> list[str]:
+    """Files of cases that a suite names: no suites of their own."""
+    if path.suffix not in (".yaml", ".yml"):
+        return []
+    return re.findall(r"(?m)^cases:\s*file:(\S+)", path.read_text("utf-8", "replace"))
 
 
 def _last(folder: Path) -> str:
