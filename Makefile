@@ -8,7 +8,7 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(she
 
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
-.PHONY: help demo test test-long check format lock clean browser
+.PHONY: help demo eval test test-long check format lock clean browser
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,6 +16,9 @@ help: ## Show this list
 demo: $(READY) ## Run the example team over its messages, with the embedded model
 	@cd examples/support && ../../$(BIN)/python -m nodes.shop reset
 	@$(BIN)/pointsman --project examples/support run --file examples/support/messages.jsonl --fresh
+
+eval: $(READY) ## Run the support example's suite with the embedded model
+	@$(BIN)/pointsman --project examples/support eval run examples/support/evals/support.jsonl
 
 test: $(READY) browser ## Run all tests
 	@$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile

@@ -3,12 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
-from pointsman.evals.runner import Sample
-
-Z95 = 1.959963984540054
-"""97.5 % point of the normal distribution."""
+from pointsman.evals.record import Sample
+from pointsman.evals.stats.intervals import wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +24,9 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval (E. B. Wilson, JASA 22, 1927)."""
-        n, p = self.total, self.value
-        if n == 0:
-            return (0.0, 1.0)
-        middle = p + Z95**2 / (2 * n)
-        half = Z95 * sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
-        width = 1 + Z95**2 / n
-        return (max(0.0, (middle - half) / width), min(1.0, (middle + half) / width))
+        """Wilson's 95 % interval."""
+        found = wilson(self.passed, self.total)
+        return (found.low, found.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +71,7 @@ class Report:
 def report(samples: Sequence[Sample]) -> Report:
     """Count. A case that failed counts against every scorer that scored, or failed on, another."""
     results = [s.result for s in samples if s.result is not None]
-    errors = len(samples) - len(results)
+    errors = sum(bool(s.error) for s in samples)
     shares, means, labels = _by_kind(samples, errors)
     usd = [r.usd for r in results]
     return Report(

@@ -10,9 +10,14 @@ from pointsman.evals.record import Sample
 def passed(sample: Sample) -> bool | None:
     """Whether every score of pass and fail is a pass. An error and a scorer that failed are no
     pass; None where nothing says pass or fail."""
-    if sample.error or sample.unscored:
+    if sample.error or any(".judge." not in name for name in sample.unscored):
         return False
-    told = [value for value in sample.scores.values() if isinstance(value, bool)]
+    # A jury has settled what its judges said: one that dissents fails nothing.
+    told = [
+        value
+        for name, value in sample.scores.items()
+        if isinstance(value, bool) and ".judge." not in name
+    ]
     return all(told) if told else None
 
 

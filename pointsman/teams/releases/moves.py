@@ -72,8 +72,8 @@ async def rollback(
     expect: str = "",
 ) -> Channels:  # fmt: skip
     """Withdraw the canary; without one, what is in production, and bring back what was there before
-    it. With `to`: both, and that one comes back. Runs that began end on their release; their threads go on with another one.
-    `expect`: only if it is this one that would go.
+    it. With `to`: both, and that one comes back. Runs that began end on their release; their
+    threads go on with another one. `expect`: only if it is this one that would go.
 
     Raises NotFound where there is nothing to roll back or to go back to, Conflict when somebody
     else moved the team's releases meanwhile.
