@@ -102,7 +102,8 @@ def ours(count: int, folder: Path) -> int:
 
 def inspect(count: int, folder: Path) -> int:
     """Inspect."""
-    from inspect_ai import Task, eval
+    from inspect_ai import Task
+    from inspect_ai import eval as evaluate
     from inspect_ai.dataset import MemoryDataset, Sample
     from inspect_ai.scorer import Score, Target, accuracy, scorer
     from inspect_ai.solver import Generate, TaskState, solver
@@ -124,7 +125,7 @@ def inspect(count: int, folder: Path) -> int:
 
     samples = [Sample(input=text, target=right) for text, right in pairs(count)]
     task = Task(dataset=MemoryDataset(samples), solver=asked(), scorer=equal())
-    (log,) = eval(
+    (log,) = evaluate(
         task, model="mockllm/model", max_samples=AT_ONCE, log_dir=str(folder), display="none"
     )
     assert log.results is not None
@@ -172,7 +173,8 @@ def measured(name: str, count: int) -> Cost:
 def apart(name: str, count: int, python: str) -> Cost:
     """The same in a process of its own. Raises SystemExit where the contender is not installed."""
     package = PACKAGES.get(name)
-    if package and subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode:
+    probe = [python, "-c", f"import {package}"]
+    if package and subprocess.run(probe, capture_output=True, check=False).returncode:
         raise SystemExit(
             f"{python} cannot import {package}. Install the group: python -m pip install --group"
             f" evals-benchmark (pip 25.1 or newer); or name an environment that has it: --python"
@@ -196,14 +198,14 @@ def table(costs: dict[str, Sequence[Cost]]) -> str:
     def median(name: str, what: str) -> float:
         return statistics.median(getattr(cost, what) / cost.samples * 1e3 for cost in costs[name])
 
-    lines = [f"{'':16}{'CPU ms/sample':>15}{'ratio':>8}{'wall ms/sample':>16}{'ratio':>8}{'MiB':>7}"]
+    lines = [
+        f"{'':16}{'CPU ms/sample':>15}{'ratio':>8}{'wall ms/sample':>16}{'ratio':>8}{'MiB':>7}"
+    ]
     for name, runs in costs.items():
         cpu, wall = median(name, "cpu"), median(name, "wall")
         peak = statistics.median(cost.peak for cost in runs)
         ratios = (cpu / median("pointsman", "cpu"), wall / median("pointsman", "wall"))
-        lines.append(
-            f"{name:16}{cpu:15.3f}{ratios[0]:8.1f}{wall:16.3f}{ratios[1]:8.1f}{peak:7.0f}"
-        )
+        lines.append(f"{name:16}{cpu:15.3f}{ratios[0]:8.1f}{wall:16.3f}{ratios[1]:8.1f}{peak:7.0f}")
     return "\n".join(lines)
 
 
@@ -218,7 +220,9 @@ def own(large: Cost, floor: Cost, small: Cost) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--own", type=int, default=10_000, help="0: not measured")

@@ -95,7 +95,7 @@ class DrillReport(Frozen):
         )
 
 
-COLUMNS = ("", "strikes", "messages", "success", "degraded", "failed", "lost", "median", "p95")
+COLUMNS = ("", "faults", "messages", "success", "degraded", "failed", "lost", "median", "p95")
 
 
 def rows(report: DrillReport) -> list[tuple[str, ...]]:

@@ -11,8 +11,8 @@ from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.specialist import Specialist
 from pointsman.teams.flags import FileFlags, NoFlags
 from pointsman.teams.releases.behaviour import behaviour
-from pointsman.teams.releases.released import MOST_KEPT, on_release, released_spec
 from pointsman.teams.releases.release import Release
+from pointsman.teams.releases.released import MOST_KEPT, on_release, released_spec
 from pointsman.teams.releases.rollout import rollout_of
 from pointsman.teams.services import Services, open_services
 from pointsman.teams.settings import Settings

@@ -67,7 +67,7 @@ def test_the_table_and_the_sentence(drilled: "Shop") -> None:
     )
     assert done.code == 0, done.err
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
-    assert lines[0] == "strikes messages success degraded failed lost median p95"
+    assert lines[0] == "faults messages success degraded failed lost median p95"
     assert [line.split(" ")[0] for line in lines[1:4]] == ["tool-late", "crash", "all"]
     assert int(lines[2].split(" ")[1]) >= 1, "a process was killed"
     assert any(line.startswith("degraded where: ") for line in lines)

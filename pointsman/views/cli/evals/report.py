@@ -23,17 +23,30 @@ if TYPE_CHECKING:
     "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the HTML page here."
 )
 @click.option(
+    "--inspect", type=click.Path(path_type=Path), metavar="PATH",
+    help="Write a log of Inspect: into this folder, or this .json file.",
+)  # fmt: skip
+@click.option(
     "--cases", "most", type=click.IntRange(0), default=2000, show_default=True,
     help="How many samples the page shows in full: those that got worse, errors and fails first.",
 )  # fmt: skip
-def report(run: Path, baseline: Path | None, out: Path | None, most: int, *, common: bool) -> int:
+def report(
+    run: Path,
+    baseline: Path | None,
+    out: Path | None,
+    inspect: Path | None,
+    most: int,
+    *,
+    common: bool,
+) -> int:
     """Show what a run came to; with -o, as one HTML file that fetches nothing.
 
-    The page holds what was said in the samples: keep it as you keep the record.
+    The page and the log hold what was said in the samples: keep them as you keep the record.
 
     \b
-    Example:
+    Examples:
       pointsman eval report run.jsonl --baseline main.jsonl -o report.html
+      pointsman eval report run.jsonl --inspect logs && inspect view --log-dir logs
     """
     from pointsman.evals import metrics
     from pointsman.evals.compare import compare
@@ -53,6 +66,10 @@ def report(run: Path, baseline: Path | None, out: Path | None, most: int, *, com
 
         shown = write(Shown(held, before, found, most), out)
         plain(console(stderr=True), f"Wrote {out}: {shown} of {len(held.rows)} samples in full.")
+    if inspect is not None:
+        from pointsman.evals.inspectlog import write as write_log
+
+        plain(console(stderr=True), f"Wrote {write_log(held, inspect)}.")
     return DONE
 
 
