@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from teams.banking import banking_team, specialist_of
 
-from pointsman.evals.report import as_text, report
 from pointsman.evals.record import Sample
+from pointsman.evals.report import as_text, report
 from pointsman.evals.runner import run
 from pointsman.evals.suite import Case, Expected, Suite
 from pointsman.evals.tally import Tally

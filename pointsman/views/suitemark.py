@@ -4,6 +4,12 @@
     def test_support_may_ship(pointsman_gated):
         assert pointsman_gated.errors == 0
 
+And a fixture by which a test puts faults under a team of its own (see docs/drills.md):
+
+    async def test_nothing_is_lost(pointsman_faults):
+        faults = pointsman_faults("500,timeout", rate=0.3)
+        team = faults.rig(my_team)
+
 Paths are relative to the file of the test. The team is that of the nearest project upwards, as on
 the command line; the record lies where `pointsman eval run` leaves it.
 """
@@ -15,6 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pointsman.evals.drill.fixture import MakeFaults
     from pointsman.evals.gate import Gated
 
 MARK = "pointsman_suite"
@@ -34,6 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pointsman_gated(request: pytest.FixtureRequest) -> "Gated":
     """What the gate says of the marked test's suite; see `pointsman.evals.gate.Gated`."""
     return _gated(request.node)
+
+
+@pytest.fixture
+def pointsman_faults(tmp_path: Path) -> "MakeFaults":
+    """Makes injectors of faults; see `pointsman.evals.drill.fixture`."""
+    from pointsman.evals.drill.fixture import make_faults
+
+    return make_faults(tmp_path)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""A copy of what the notebook needs, so that its state stays out of the project."""
+"""A copy of what the notebooks need, so that their state stays out of the project."""
 
 import shutil
 from pathlib import Path
@@ -7,9 +7,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOK = "approvals.ipynb"
 
 
-def copied(to: Path) -> Path:
+def copied(to: Path, notebook: str = NOTEBOOK) -> Path:
     """The folder `to`, with the notebook and the project `support` in it."""
     skipped = shutil.ignore_patterns(".pointsman", "__pycache__")
     shutil.copytree(EXAMPLES / "support", to / "support", ignore=skipped)
-    shutil.copy(EXAMPLES / NOTEBOOK, to)
+    shutil.copy(EXAMPLES / notebook, to)
     return to

@@ -87,3 +87,13 @@ def test_unmarked_tests_load_nothing(pytester: pytest.Pytester) -> None:
     """The plugin costs tests that do not use it no import of the package."""
     test = "import sys\ndef test_it():\n    assert 'pointsman.evals.gate' not in sys.modules\n"
     project(pytester, "good", test).assert_outcomes(passed=1)
+
+
+def test_faults_come_as_a_fixture(pytester: pytest.Pytester) -> None:
+    """A test has an injector of faults that keeps its state in the test's own folder."""
+    test = (
+        "def test_it(pointsman_faults, tmp_path):\n"
+        "    faults = pointsman_faults('500', rate=0.5, seed=3)\n"
+        "    assert faults.strikes == [] or not faults.strikes\n"
+    )
+    project(pytester, "good", test).assert_outcomes(passed=1)

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from pointsman import Team
 from pointsman.evals.trial import Trial
-from pointsman.nodes.gateway.scripted import Scripted, ScriptedTransport, text_reply, tool_reply
+from pointsman.nodes.gateway.scripted import (
+    Script,
+    Scripted,
+    ScriptedTransport,
+    text_reply,
+    tool_reply,
+)
 from pointsman.nodes.gateway.transport import ModelRequest
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.message import ToolCall
@@ -36,19 +42,19 @@ async def fresh(trial: Trial) -> AsyncGenerator[None]:
 
 def team() -> Team:
     """The team, on a model that looks before it speaks."""
-    return _team(looking)
+    return _team("scripted/good", looking)
 
 
-def blaming_team() -> Team:
+def worse_team() -> Team:
     """The team, on a model that blames the mailer for everything."""
-    return _team(blaming)
+    return _team("scripted/worse", blaming)
 
 
-def _team(script: object) -> Team:
+def _team(model: str, script: Script) -> Team:
     return incident_team(
         Incidents(),
         fleet(),
-        models={"fast": ("scripted",), "strong": ("scripted",)},
+        models={"fast": (model,), "strong": (model,)},
         transports=Transports({"scripted": lambda: ScriptedTransport(script)}),
     )
 

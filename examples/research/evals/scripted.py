@@ -1,7 +1,13 @@
 """The team on a scripted model, for a suite that needs no model."""
 
 from pointsman import Team
-from pointsman.nodes.gateway.scripted import Scripted, ScriptedTransport, text_reply, tool_reply
+from pointsman.nodes.gateway.scripted import (
+    Script,
+    Scripted,
+    ScriptedTransport,
+    text_reply,
+    tool_reply,
+)
 from pointsman.nodes.gateway.transport import ModelRequest
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.message import ToolCall
@@ -13,18 +19,18 @@ from teams.research import research_team
 
 def team() -> Team:
     """The team, on a model that reads what its task names."""
-    return _team(reading)
+    return _team("scripted/good", reading)
 
 
-def inventing_team() -> Team:
+def worse_team() -> Team:
     """The team, on a model that makes its answers up."""
-    return _team(inventing)
+    return _team("scripted/worse", inventing)
 
 
-def _team(script: object) -> Team:
+def _team(model: str, script: Script) -> Team:
     return research_team(
         Archive(),
-        models={"fast": ("scripted",), "strong": ("scripted",)},
+        models={"fast": (model,), "strong": (model,)},
         transports=Transports({"scripted": lambda: ScriptedTransport(script)}),
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pointsman import Team
 from pointsman.evals.trial import Trial
-from pointsman.nodes.gateway.scripted import ScriptedTransport, text_reply, tool_reply
+from pointsman.nodes.gateway.scripted import Script, ScriptedTransport, text_reply, tool_reply
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.message import ToolCall
@@ -48,10 +48,19 @@ async def fresh(trial: Trial) -> AsyncGenerator[None]:
 
 def team() -> Team:
     """The team, on a model that does what a good one would."""
+    return _team("scripted/good", scripted)
+
+
+def worse_team() -> Team:
+    """The team, on a model that reads, and leaves undone what is to be changed."""
+    return _team("scripted/worse", reading)
+
+
+def _team(model: str, script: Script) -> Team:
     return support_team(
         shop(),
-        models={"fast": ("scripted",), "strong": ("scripted",)},
-        transports=Transports({"scripted": lambda: ScriptedTransport(scripted)}),
+        models={"fast": (model,), "strong": (model,)},
+        transports=Transports({"scripted": lambda: ScriptedTransport(script)}),
     )
 
 
@@ -70,6 +79,12 @@ def scripted(request: ModelRequest) -> ModelReply | str:
         return tool_reply(ToolCall(id="look", name=tool, args={argument: number[0]}))
     write = _write(asked, number[0], results) if len(results) == 1 else None
     return tool_reply(write) if write else text_reply(results[-1])
+
+
+def reading(request: ModelRequest) -> ModelReply | str:
+    """Looks up what the message names, and says what it read."""
+    results = [turn.content for turn in request.turns if turn.role == "tool"]
+    return text_reply(results[-1]) if results else scripted(request)
 
 
 def _write(asked: str, number: str, results: list[str]) -> ToolCall | None:
