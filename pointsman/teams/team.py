@@ -6,6 +6,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -190,8 +191,10 @@ class Team(Desk):
             text, thread, tenant, message_id, priority, deadline, budget, tuple(attachments)
         )
         async with self._sessions.engine() as engine:
-            async for event in streamed(engine, row, pieces=pieces):
-                yield event
+            # Closed with this generator, while the engine is still open.
+            async with aclosing(streamed(engine, row, pieces=pieces)) as events:
+                async for event in events:
+                    yield event
 
     async def resume(self, run: str) -> Result:
         """Take a run on: after a crash, or when its tickets are decided. Raises NotFound."""

@@ -85,7 +85,7 @@ async def test_without_scikit_learn_a_kept_file_is_served(
     assert seen(await team(tmp_path)(), "black screen") == "tech"
     none = await team(tmp_path, billing=(*MONEY, "more"), tech=THINGS)()
     assert isinstance(none, Unfitted)
-    assert "scikit-learn is not installed" in none.reason
+    assert "needs scikit-learn" in none.reason
     assert "pointsman[classifier]" in none.reason
 
 
