@@ -190,11 +190,13 @@ class Team(Desk):
         row = self._row(
             text, thread, tenant, message_id, priority, deadline, budget, tuple(attachments)
         )
-        async with self._sessions.engine() as engine:
-            # Closed with this generator, while the engine is still open.
-            async with aclosing(streamed(engine, row, pieces=pieces)) as events:
-                async for event in events:
-                    yield event
+        # The inner generator is closed with this one, while the engine is still open.
+        async with (
+            self._sessions.engine() as engine,
+            aclosing(streamed(engine, row, pieces=pieces)) as events,
+        ):
+            async for event in events:
+                yield event
 
     async def resume(self, run: str) -> Result:
         """Take a run on: after a crash, or when its tickets are decided. Raises NotFound."""
