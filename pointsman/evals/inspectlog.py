@@ -9,6 +9,7 @@ the messages, the rest in each sample's metadata.
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -95,8 +96,13 @@ def _header(run: Run, head: Head) -> JsonObject:
         },
         "plan": {"name": "plan", "steps": [{"solver": head.target}]},
         "results": _results(run, head),
-        "stats": {"started_at": started, "completed_at": ""},
+        "stats": {"started_at": started, "completed_at": _written(run.path)},
     }
+
+
+def _written(path: Path) -> str:
+    """When the record was last written: its end is not in it, and the viewer needs one."""
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
 
 
 def _results(run: Run, head: Head) -> JsonObject:
@@ -198,14 +204,16 @@ def _output(sample: Sample, model: str) -> JsonObject:
 
 
 def _scored(sample: Sample, kinds: dict[str, Kind]) -> JsonObject:
-    found: JsonObject = {}
+    rows: dict[str, JsonObject] = {}
     for name, value in sample.scores.items():
         plain = ("C" if value else "I") if isinstance(value, bool) else value
-        found[name] = {"value": plain, "explanation": sample.notes.get(name)}
+        rows[name] = {"value": plain, "explanation": sample.notes.get(name)}
     for name, why in sample.unscored.items():
         if kinds.get(name) == "share":
-            found[name] = {"value": "N", "explanation": why, "reason": "scoring_failed"}
-    return found
+            rows[name] = {"value": "N", "explanation": why, "reason": "scoring_failed"}
+    for row in list(rows.values())[:1]:
+        row["answer"] = _said(sample)  # once: the viewer's list of samples shows the first one's
+    return dict(rows)
 
 
 def _metadata(sample: Sample) -> JsonObject:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pointsman.evals.scorers.bench import Bench
 from pointsman.evals.suite import Suite
-from pointsman.evals.tap import Deck, Listening, Tapped, Through, sessions_of
+from pointsman.evals.tap import Deck, Listening, Tapped, Through
 from pointsman.nodes.gateway.gateway import ModelGateway
 from pointsman.nodes.gateway.journal import MemoryJournal
 from pointsman.nodes.gateway.transports import Transports
@@ -24,7 +24,7 @@ async def judging(
     settings = Settings.read()
     chains = {"fast": settings.fast, "strong": settings.strong}
     spec = team.spec if team is not None else None
-    inner = sessions_of(team).transports if team is not None else None
+    inner = team.sessions.transports if team is not None else None
     inner = inner or Transports()
     inner.read_with(settings.lookup)
     made: list[ModelGateway] = []

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from pointsman.evals.record import EffectSeen, Step, TicketSeen, Verdict
-from pointsman.evals.tap import Exchange, Heard, sessions_of
+from pointsman.evals.tap import Exchange, Heard
 from pointsman.evals.trial import Observed
 from pointsman.nodes.digest import JsonObject, digest
 from pointsman.nodes.event import BoundHit, Event, FellBack, Judged, Routed, ToolCalled
@@ -25,7 +25,7 @@ async def observe(
     events: list[Event] = []
     tickets: list[Ticket] = []
     effects: list[EffectRow] = []
-    async with sessions_of(team).services() as services:
+    async with team.sessions.services() as services:
         for result in results:
             for run, name in await _family(services, result):
                 events += [one.event for one in await services.store.events(run)]

@@ -13,7 +13,6 @@ from pointsman.evals.trial import Trial
 from pointsman.nodes.gateway.providers import Lookup
 from pointsman.nodes.gateway.transport import Embeds, ModelReply, ModelRequest, Read, Transport
 from pointsman.nodes.gateway.transports import Transports
-from pointsman.teams.sessions import Sessions
 from pointsman.teams.settings import Settings
 from pointsman.teams.team import Team
 
@@ -167,16 +166,11 @@ def tapped(team: Team, deck: Deck, listening: Listening) -> Team:
             for s in made.spec.specialists
         ),
     )
-    sessions = sessions_of(made)
+    sessions = made.sessions
     sessions.spec = made.spec
     sessions.settings = uncached
     sessions.transports = Tapped(sessions.transports or Transports(), deck, listening)
     return made
-
-
-def sessions_of(team: Team) -> Sessions:
-    """How the team's services are made."""
-    return team._sessions  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def uncached() -> Settings:

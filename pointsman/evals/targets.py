@@ -13,7 +13,7 @@ from pointsman.evals.guardtarget import guard_target, is_guard
 from pointsman.evals.record import Step
 from pointsman.evals.suite import Suite
 from pointsman.evals.suitefile import loaded
-from pointsman.evals.tap import Deck, sessions_of, uncached
+from pointsman.evals.tap import Deck, uncached
 from pointsman.evals.teamtarget import team_target
 from pointsman.evals.trial import AnyFunction, Observed, Target, Trial, function_target
 from pointsman.nodes.digest import digest
@@ -116,7 +116,7 @@ def alone(team: Team, specialist: str) -> Team:
         router=Router(rules=(Rule("alone", to=specialist, pattern=".*"),)), edge_limits={},
         when_bound="partial",
     )  # fmt: skip
-    sessions_of(other).spec = other.spec
+    other.sessions.spec = other.spec
     return other
 
 
@@ -124,7 +124,7 @@ def router_target(team: Team, *, name: str = "") -> Target:
     """A team's router alone: nothing runs. Its output is the route's name, empty for nobody's."""
     held: list[Decide] = []
     other = team.apart()
-    sessions_of(other).settings = uncached
+    other.sessions.settings = uncached
 
     @asynccontextmanager
     async def opened() -> AsyncGenerator[None]:

@@ -11,7 +11,7 @@ from pointsman.evals.approvers import Approver, admitted
 from pointsman.evals.behaviour import behaviour_digest
 from pointsman.evals.observing import observe
 from pointsman.evals.suite import ApproverSpec, UserSpec
-from pointsman.evals.tap import Deck, Heard, Listening, Through, sessions_of, tapped
+from pointsman.evals.tap import Deck, Heard, Listening, Through, tapped
 from pointsman.evals.trial import Observed, Target, Trial
 from pointsman.evals.users import next_message
 from pointsman.nodes.digest import digest
@@ -43,7 +43,7 @@ def team_target(
     decides = Approver(approver or ApproverSpec())
     if decides.decides:
         copy.spec = admitted(copy.spec, decides.spec.policy)
-        sessions_of(copy).spec = copy.spec
+        copy.sessions.spec = copy.spec
     asking = _Asking(copy, listening, decides, user)
     return Target(
         name or f"team:{team.name}", behaviour_digest(team.spec), asking.ask, asking.opened
@@ -113,14 +113,14 @@ class _Asking:
             return case.then[turn] if turn < len(case.then) else None
         if not case.goal or self.user is None or turn >= self.user.turns:
             return None
-        async with sessions_of(self.team).services() as services:
+        async with self.team.sessions.services() as services:
             return await next_message(services, trial, self.user, said, results, heard)
 
     async def _remember(self, trial: Trial) -> None:
         """Put the case's history in its thread. Again: no change."""
         if not trial.case.history:
             return
-        async with sessions_of(self.team).services() as services:
+        async with self.team.sessions.services() as services:
             for place, turn in enumerate(trial.case.history):
                 name = digest(trial.thread, "history", place)[:32]
                 row = _row(self.team.spec, trial, turn.content or "…", name)

@@ -11,6 +11,7 @@ from pointsman.guardrails.policy import Action
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.message import Delegation, Request
 from pointsman.teams.approvals.lifecycle import decision_move, is_due, run_move, time_move
+from pointsman.teams.assignment import check_tasks
 from pointsman.teams.family import members
 from pointsman.teams.propose import targets
 from pointsman.teams.spec import TeamSpec
@@ -140,13 +141,12 @@ def _guided_misfit(spec: TeamSpec, ticket: Ticket) -> str:
 
 
 def _plan_fault(spec: TeamSpec, ticket: Ticket, args: JsonObject) -> str:
-    # Here, since what checks tasks also carries them out, and that claims.
-    from pointsman.teams.delegating import check
-
     try:
         tasks = tasks_of(args)
         of = cast("Literal['plan', 'panel', 'team', 'parts']", ticket.policy_rule.partition(":")[0])
-        check(spec, ticket.specialist, Delegation(of=of, request=Request(text=""), tasks=tasks))
+        check_tasks(
+            spec, ticket.specialist, Delegation(of=of, request=Request(text=""), tasks=tasks)
+        )
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}."

@@ -24,7 +24,6 @@ from pointsman.teams.spec import TeamSpec
 
 if TYPE_CHECKING:
     from pointsman.nodes.specialist import Specialist
-    from pointsman.teams.sessions import Sessions
 
 WHOLE = "team"
 """The id of the one task that a nested team gets."""
@@ -37,7 +36,6 @@ class Nestable:
     whatever home it was given."""
 
     spec: TeamSpec
-    _sessions: "Sessions"
 
     def node(self, specialist: "Specialist", *, team: str, prompts: PromptLibrary) -> Node:
         """See `nodes.work.Work.node`."""
@@ -48,9 +46,9 @@ class Nestable:
         return ()
 
     @property
-    def sessions(self) -> "Sessions":
-        """How its services are made."""
-        return self._sessions
+    def sessions(self) -> object:
+        """How its services are made: `sessions.Sessions`."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)

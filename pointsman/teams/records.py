@@ -20,6 +20,11 @@ class Records(Nestable):
     _sessions: Sessions
 
     @property
+    def sessions(self) -> Sessions:
+        """How its services are made."""
+        return self._sessions
+
+    @property
     def name(self) -> str:
         """The team's name."""
         return self.spec.name

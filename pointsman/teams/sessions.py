@@ -156,6 +156,7 @@ class Sessions:
                 self._inner = {
                     one.spec.name: one.sessions.inside(self, home)
                     for one in nested(self.spec).values()
+                    if isinstance(one.sessions, Sessions)
                 }
         services = open_services(
             self.spec, settings, on_ticket=self.on_ticket, transports=self.transports,

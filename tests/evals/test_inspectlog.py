@@ -87,6 +87,7 @@ def test_what_was_said_is_in_the_messages(tmp_path: Path) -> None:
     assert said[2]["tool_call_id"] == "1"
     assert rows["talk"]["target"] == "30"
     assert [turn["content"] for turn in rows["good"]["messages"]] == ["ask good", '{"n": 1}']
+    assert [s.get("answer") for s in rows["good"]["scores"].values()] == ['{"n": 1}', None, None]
     assert rows["unscored"]["output"]["choices"][0]["message"]["content"] == "no"
     assert "total_cost" not in rows["unscored"]["model_usage"]["team"]
 

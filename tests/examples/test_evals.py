@@ -82,3 +82,11 @@ def test_the_baseline_holds_nothing_that_was_said(name: str) -> None:
     assert len(cases) == SAMPLES[name]
     assert all(case["id"] in text and case["text"] not in text for case in cases)
     assert "transcript" not in text
+
+
+@pytest.mark.embedded
+def test_the_customers_messages_are_a_suite_for_the_embedded_model(tmp_path: Path) -> None:
+    """What `make eval` runs: the first message waits for a refund that it asked for."""
+    arguments = ("run", "evals/support.yaml", "--limit", "1")
+    found = evaluated(EXAMPLES / "support", tmp_path, *arguments)
+    assert (found["due"], found["errors"], found["passed"]) == (1, 0, 1)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pointsman.errors import StoreBroken
 from pointsman.nodes.message import Delegation, Request, Task, TaskResult
 from pointsman.nodes.run import Run
+from pointsman.teams.assignment import in_circle
 from pointsman.teams.children import NEED_FAILED, Above
-from pointsman.teams.delegating import Tasks, in_circle
+from pointsman.teams.delegating import Tasks
 from pointsman.teams.services import Services
 from pointsman.teams.store.protocol import RunRow
 from pointsman.teams.store.sqlite import SqliteStore

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pointsman.evals.drill.book import Act
-from pointsman.evals.tap import sessions_of
 from pointsman.teams.store.protocol import EffectRow
 from pointsman.teams.team import Team
 from pointsman.teams.tickets import Ticket
@@ -37,7 +36,7 @@ async def ledger(team: Team, runs: Iterable[str]) -> Ledger:
     """The ledger of these runs."""
     rows: list[EffectRow] = []
     tickets: list[Ticket] = []
-    async with sessions_of(team).services() as services:
+    async with team.sessions.services() as services:
         store = services.store
         for run in runs:
             tree = (run, *(row.run for row in await store.offspring(run)))

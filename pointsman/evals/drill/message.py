@@ -11,7 +11,6 @@ from pointsman.errors import Conflict, PointsmanError, Retryable, StoreError
 from pointsman.evals.drill.injector import Injector
 from pointsman.evals.drill.people import decided
 from pointsman.evals.suite import Case
-from pointsman.evals.tap import sessions_of
 from pointsman.evals.trial import Trial
 from pointsman.nodes.message import Answer, Frozen, Message, Request
 from pointsman.teams.request import new_run
@@ -92,7 +91,7 @@ async def _remember(team: Team, letter: Letter) -> None:
     """Put what was said before in the letter's thread. Again: no change."""
     if not letter.case.history:
         return
-    async with sessions_of(team).services() as services:
+    async with team.sessions.services() as services:
         for place, turn in enumerate(letter.case.history):
             name, user = f"{letter.case.id}-history-{place}", turn.role == "user"
             text = turn.content or "…"

@@ -8,7 +8,6 @@ from pointsman.evals.drill.injector import Injector
 from pointsman.evals.drill.outage import Outage
 from pointsman.evals.drill.tools import faulty
 from pointsman.evals.drill.transport import FaultyTransports
-from pointsman.evals.tap import sessions_of
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.specialist import Specialist
 from pointsman.teams.team import Team
@@ -22,7 +21,7 @@ def rigged(team: Team, injector: Injector, home: Path) -> Team:
         admitted(other.spec, injector.approver.policy),
         specialists=tuple(_rigged(s, injector, home) for s in other.spec.specialists),
     )
-    sessions = sessions_of(other)
+    sessions = other.sessions
     sessions.transports = FaultyTransports(sessions.transports or Transports(), injector)
     sessions.clock = injector.clock
     sessions.on_ticket = None
