@@ -18,7 +18,7 @@ demo: $(READY) ## Run the example team over its messages, with the embedded mode
 	@$(BIN)/pointsman --project examples/support run --file examples/support/messages.jsonl --fresh
 
 eval: $(READY) ## Run the support example's suite with the embedded model
-	@$(BIN)/pointsman --project examples/support eval run examples/support/evals/support.jsonl
+	@$(BIN)/pointsman --project examples/support eval run examples/support/evals/support.yaml
 
 test: $(READY) browser ## Run all tests
 	@$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile

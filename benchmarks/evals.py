@@ -17,8 +17,12 @@ samples first, and what is printed is the run after that: CPU of all its threads
 medians of the rounds; imports are not in it. Then pointsman alone over `--own` samples: CPU beyond
 the bare loop and how far memory grows, against a run of 200 samples.
 
-Inspect and pydantic-evals are the dependency group `evals-benchmark`; `--python` names another
-environment's interpreter for a contender.
+Inspect and pydantic-evals are the dependency group `evals-benchmark`. Inspect needs older packages
+than requirements.lock has, so give it an environment of its own; `--python` names a contender's
+interpreter:
+
+    python -m venv inspect && inspect/bin/python -m pip install inspect-ai
+    python benchmarks/evals.py --python inspect=inspect/bin/python
 """
 
 import argparse
@@ -176,9 +180,9 @@ def apart(name: str, count: int, python: str) -> Cost:
     probe = [python, "-c", f"import {package}"]
     if package and subprocess.run(probe, capture_output=True, check=False).returncode:
         raise SystemExit(
-            f"{python} cannot import {package}. Install the group: python -m pip install --group"
-            f" evals-benchmark (pip 25.1 or newer); or name an environment that has it: --python"
-            f" {name}=PATH; or leave it out: --without {name}."
+            f"{python} cannot import {package}. Install the group in an environment of its own:"
+            f" python -m pip install --group evals-benchmark (pip 25.1 or newer), and name its"
+            f" interpreter: --python {name}=PATH; or leave it out: --without {name}."
         )
     done = subprocess.run(
         [python, __file__, "--measure", name, "--samples", str(count)],

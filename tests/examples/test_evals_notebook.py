@@ -13,9 +13,9 @@ NOTEBOOK = "evals.ipynb"
 
 
 def shown(outputs: list[nbformat.NotebookNode]) -> str:
-    """What a cell printed and gave, as text."""
+    """What a cell printed and gave, as text. What is printed may come in any number of parts."""
     texts = [o.text if o.output_type == "stream" else o.data["text/plain"] for o in outputs]
-    return "\n".join(texts)
+    return "".join(texts)
 
 
 @pytest.mark.filterwarnings("ignore")  # of the notebook's own machinery
