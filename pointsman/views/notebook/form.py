@@ -89,7 +89,9 @@ def _input(
             "min": _bound(schema.get("minimum")),
             "max": _bound(schema.get("maximum")),
         }
-    if kind == "string" and (blank or _is_plain(value)):
+    # An empty box of an optional text means null: an empty text itself is shown as JSON.
+    plain = _is_plain(value) and not (nullable and value == "")
+    if kind == "string" and (blank or plain):
         text = "" if blank else str(value)
         long = len(text) > LONG or "\n" in text
         return {"type": "long" if long else "text", "text": text}

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, Literal, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
@@ -138,6 +138,7 @@ SCHEMA = st.sampled_from(
 
 
 @given(JSON, SCHEMA)
+@example("", {"anyOf": [{"type": "string"}, {"type": "null"}]})
 def test_a_form_that_nobody_touched_gives_the_arguments(value: Any, schema: dict[str, Any]) -> None:
     """Exactly, whatever they are; and no text of the form hides anything from the reader."""
     field = form(ticket({"x": value}, {"properties": {"x": schema}}))["x"]

@@ -37,7 +37,7 @@ def group() -> None:
     """Run suites of cases, compare runs, and stop what is worse.
 
     \b
-    Start with:
+    Examples:
       pointsman eval list
       pointsman eval run evals/suite.yaml
     """
