@@ -31,7 +31,8 @@ def test_ships(pointsman_gated):
 async def test_ships_too():
     pass
 """
-OPTIONS = ("-p", "pointsman.views.suitemark", "-p", "no:cacheprovider", "--strict-markers")
+OPTIONS = ("-p", "no:cacheprovider", "--strict-markers")
+"""The plugin itself comes by its entry point, as for everybody who has pointsman installed."""
 
 
 def project(pytester: pytest.Pytester, word: str, test: str = TEST) -> pytest.RunResult:
