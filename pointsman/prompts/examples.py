@@ -15,6 +15,7 @@ from pointsman.prompts.prompt import Prompt, RenderExample
 from pointsman.prompts.variable import Value, Variable
 
 SUFFIX = ".snapshot.yaml"
+_BREAKS = "\r\x85\u2028\u2029\ufeff"
 PLACEHOLDERS = "placeholders"
 """Name of the example that every prompt has which says no other: each variable shows its name."""
 MAX_BYTES = 4_194_304
@@ -170,6 +171,8 @@ def _as_yaml(texts: Mapping[str, str]) -> bytes:
 
     def block(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
         style = "|" if "\n" in text else None
+        if any(char in text for char in _BREAKS):
+            style = '"'  # YAML reads these as line breaks, and would give back others
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)  # pyright: ignore[reportUnknownMemberType]
 
     Dumper.add_representer(str, block)  # pyright: ignore[reportUnknownMemberType]
