@@ -42,7 +42,7 @@ format: $(READY) ## Format and mend what can be mended
 
 lock: ## Resolve the packages anew (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv, which is not on PATH: pipx install uv"; exit 1; }
-	uv pip compile pyproject.toml --extra analysis --extra classifier --extra embedded --extra notebook --extra otel --extra redis --extra vectors --group dev --group agentdojo --generate-hashes \
+	uv pip compile pyproject.toml --extra analysis --extra bridge --extra classifier --extra console --extra embedded --extra notebook --extra otel --extra redis --extra scale --extra vectors --group dev --group agentdojo --generate-hashes \
 	  --no-emit-index-url --no-header --universal --python-version 3.11 -o requirements.lock
 
 # One test runs a notebook in a real page. The demo needs none of this.
