@@ -10,7 +10,7 @@ from pointsman.nodes.event import BoundHit, Event, FellBack, Judged, Routed, Too
 from pointsman.nodes.message import ToolCall, Turn
 from pointsman.teams.result import Result
 from pointsman.teams.services import Services
-from pointsman.teams.store.protocol import EffectRow
+from pointsman.teams.store.rows import EffectRow
 from pointsman.teams.team import Team
 from pointsman.teams.tickets import Ticket
 

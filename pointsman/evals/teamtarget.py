@@ -19,7 +19,7 @@ from pointsman.nodes.message import Answer, Message, Request
 from pointsman.teams.request import new_run
 from pointsman.teams.result import Result
 from pointsman.teams.spec import TeamSpec
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.team import Team
 
 

@@ -8,7 +8,8 @@ from functools import lru_cache
 from typing import Literal
 
 from pointsman.nodes.event import FellBack, Hedged, ModelCalled, ModelFailed, Recorded, RunStarted
-from pointsman.teams.store.protocol import BEGINNING, Store, Wanted
+from pointsman.teams.store.protocol import Store
+from pointsman.teams.store.rows import BEGINNING, Wanted
 
 Dimension = Literal["run", "specialist", "model", "tenant", "day"]
 DIMENSIONS: tuple[Dimension, ...] = ("run", "specialist", "model", "tenant", "day")

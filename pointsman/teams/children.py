@@ -21,7 +21,8 @@ from pointsman.nodes.message import (
 from pointsman.nodes.run import Budget, Run
 from pointsman.nodes.vault import Hidden, Name, Vault
 from pointsman.teams.result import Result
-from pointsman.teams.store.protocol import RunRow, Store
+from pointsman.teams.store.protocol import Store
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.tickets import Ticket
 
 NEED_FAILED = "NeedFailed"

@@ -11,7 +11,7 @@ from pointsman.teams.children import with_children
 from pointsman.teams.effects import Ledger
 from pointsman.teams.followup import compensation
 from pointsman.teams.services import Services
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.summary import summarise
 from pointsman.teams.tickets import DECIDED, Ticket
 

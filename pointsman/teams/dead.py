@@ -10,7 +10,7 @@ from pointsman.nodes.run import Budget, Run
 from pointsman.teams.approvals.audit import AuditEntry
 from pointsman.teams.approvals.lifecycle import run_move
 from pointsman.teams.services import Services
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.summary import known_run
 from pointsman.teams.tickets import DECIDED, Ticket
 

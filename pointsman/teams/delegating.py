@@ -36,7 +36,7 @@ from pointsman.teams.family import nested
 from pointsman.teams.propose import ask
 from pointsman.teams.services import Services
 from pointsman.teams.state import RunState, as_json
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.summary import summarise
 from pointsman.teams.tickets import Ticket
 

@@ -13,7 +13,7 @@ from pointsman.teams.dead import drop, redrive
 from pointsman.teams.family import members
 from pointsman.teams.releases.releasing import Releasing
 from pointsman.teams.result import Result
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.summary import result_of
 from pointsman.teams.tickets import Approve, Decision, Ticket, TicketStatus
 

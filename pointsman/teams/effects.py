@@ -25,7 +25,8 @@ from pointsman.teams.doors import Doors, team_doors
 from pointsman.teams.followup import ambiguous_ticket, held_id, held_ticket, now
 from pointsman.teams.passing import Stopped, through
 from pointsman.teams.spec import TeamSpec
-from pointsman.teams.store.protocol import EffectRow, Store
+from pointsman.teams.store.protocol import Store
+from pointsman.teams.store.rows import EffectRow
 from pointsman.teams.tickets import Ticket, TicketStatus
 from pointsman.teams.write import (
     Ended,

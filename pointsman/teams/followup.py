@@ -7,7 +7,7 @@ from pointsman.nodes.digest import digest
 from pointsman.nodes.run import Run
 from pointsman.teams.approvals.lifecycle import deadlines
 from pointsman.teams.spec import TeamSpec
-from pointsman.teams.store.protocol import EffectRow
+from pointsman.teams.store.rows import EffectRow
 from pointsman.teams.tickets import Ticket
 
 

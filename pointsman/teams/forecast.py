@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pointsman.teams.store.protocol import RunRow, RunState
+from pointsman.teams.store.rows import RunRow, RunState
 
 ENDED: tuple[RunState, ...] = ("done", "partial", "blocked", "no_route")
 """Runs to judge by. Failed and cancelled ones stopped early, for reasons a batch may not meet."""

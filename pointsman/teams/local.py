@@ -35,7 +35,7 @@ from pointsman.teams.releases.rollout import assigned
 from pointsman.teams.result import Result
 from pointsman.teams.services import Services
 from pointsman.teams.store.faults import store_error
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.summary import known_run, result_of
 from pointsman.teams.sweep import sweep
 from pointsman.teams.tickets import DECIDED, Decision, Ticket

@@ -19,7 +19,7 @@ from pointsman.teams.dead import repeated
 from pointsman.teams.effects import Ledger
 from pointsman.teams.services import Services
 from pointsman.teams.state import RunState, as_json
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.summary import summarise
 from pointsman.teams.tickets import Ticket
 

@@ -19,7 +19,7 @@ from pointsman.nodes.vault import SHAPE
 from pointsman.prompts.library import PromptLibrary
 from pointsman.teams.services import Services
 from pointsman.teams.spec import TeamSpec
-from pointsman.teams.store.protocol import Logged, RunRow, Summary
+from pointsman.teams.store.rows import Logged, RunRow, Summary
 
 log = logging.getLogger("pointsman.teams")
 

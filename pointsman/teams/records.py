@@ -9,7 +9,8 @@ from pointsman.teams.family import Nestable, members
 from pointsman.teams.result import Result, Timeline
 from pointsman.teams.sessions import Sessions
 from pointsman.teams.spec import TeamSpec
-from pointsman.teams.store.protocol import EffectRow, RunRow, RunState, Store, Wanted
+from pointsman.teams.store.protocol import Store
+from pointsman.teams.store.rows import EffectRow, RunRow, RunState, Wanted
 from pointsman.teams.summary import known_run, result_of
 
 

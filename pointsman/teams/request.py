@@ -10,7 +10,7 @@ from pointsman.nodes.message import Attachment, Message, Request, new_id
 from pointsman.nodes.run import Budget
 from pointsman.teams.spec import TeamSpec
 from pointsman.teams.steps import run_id
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 
 MAX_CHARS = 100_000
 """The longest message a team takes. Longer texts belong in an attachment."""

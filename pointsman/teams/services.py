@@ -43,7 +43,8 @@ from pointsman.teams.releases.rollout import Rollout, rollout_of
 from pointsman.teams.responses import open_responses
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import ROUTE, TeamSpec
-from pointsman.teams.store.protocol import RunRow, Store
+from pointsman.teams.store.protocol import Store
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Ticket
 from pointsman.teams.vaultkey import vault_key

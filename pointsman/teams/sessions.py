@@ -23,7 +23,7 @@ from pointsman.teams.releases.rollout import Rollout
 from pointsman.teams.services import Notify, Services, open_services
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import TeamSpec
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 
 if TYPE_CHECKING:
     from pointsman.teams.local import LocalEngine

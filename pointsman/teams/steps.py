@@ -50,7 +50,7 @@ from pointsman.teams.services import Services
 from pointsman.teams.spec import END, ROUTE, TeamSpec
 from pointsman.teams.split import in_own_words, in_tasks
 from pointsman.teams.state import RunState, as_json
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.summary import summarise
 from pointsman.teams.trajectory import Way
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pointsman.errors import NotFound
 from pointsman.nodes.event import Recorded, RunEnded
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.summary import result_of
 
 if TYPE_CHECKING:

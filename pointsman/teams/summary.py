@@ -11,7 +11,7 @@ from pointsman.teams.children import tickets_below
 from pointsman.teams.family import members
 from pointsman.teams.result import Result
 from pointsman.teams.services import Services
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.tickets import Ticket
 
 

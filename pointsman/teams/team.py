@@ -42,7 +42,7 @@ from pointsman.teams.result import Result
 from pointsman.teams.services import Notify
 from pointsman.teams.sessions import Sessions
 from pointsman.teams.spec import TeamSpec, WhenBound, default_transitions
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.streaming import streamed
 from pointsman.teams.summary import known_run, result_of
 from pointsman.teams.webhook import webhook

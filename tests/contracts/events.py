@@ -3,7 +3,8 @@
 import pytest
 
 from pointsman.nodes.event import Recorded, Routed, RunEnded, RunStarted
-from pointsman.teams.store.protocol import BEGINNING, EventPage, Store, Wanted
+from pointsman.teams.store.protocol import Store
+from pointsman.teams.store.rows import BEGINNING, EventPage, Wanted
 from tests.contracts.rows import a_run
 
 

@@ -10,7 +10,8 @@ from pointsman.errors import Conflict, NotFound
 from pointsman.teams.approvals.audit import faults
 from pointsman.teams.approvals.grant import Grant
 from pointsman.teams.approvals.lifecycle import run_move
-from pointsman.teams.store.protocol import EffectRow, Store
+from pointsman.teams.store.protocol import Store
+from pointsman.teams.store.rows import EffectRow
 from pointsman.teams.tickets import (
     Approve,
     Escalate,

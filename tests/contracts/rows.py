@@ -7,7 +7,8 @@ from pointsman.nodes.message import Answer, Attachment, Message, Request, Status
 from pointsman.teams.approvals.grant import Grant, grant_from
 from pointsman.teams.approvals.lifecycle import decision_move
 from pointsman.teams.result import Result
-from pointsman.teams.store.protocol import RunRow, Store
+from pointsman.teams.store.protocol import Store
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.tickets import (
     Decision,
     Edit,

@@ -6,7 +6,8 @@ from pointsman.nodes.event import Recorded, Routed, RunEnded
 from pointsman.nodes.gateway.transport import ModelReply, Usage
 from pointsman.nodes.message import Answer, ToolCall
 from pointsman.teams.approvals.lifecycle import Move, run_move, time_move
-from pointsman.teams.store.protocol import Store, Summary
+from pointsman.teams.store.protocol import Store
+from pointsman.teams.store.rows import Summary
 from pointsman.teams.tickets import Approve, Decision, Edit, Escalate, Reject, Respond
 from tests.contracts.rows import NOW, a_result, a_run, a_ticket, claim, said
 

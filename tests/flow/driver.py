@@ -25,7 +25,7 @@ from pointsman.nodes.message import Task
 from pointsman.teams import services
 from pointsman.teams.approvals.lifecycle import Move
 from pointsman.teams.result import Result
-from pointsman.teams.store.protocol import EffectRow, RunState
+from pointsman.teams.store.rows import EffectRow, RunState
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import DECISION, Ticket
 from tests.flow.giver import giving_team

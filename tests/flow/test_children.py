@@ -12,7 +12,7 @@ from pointsman.nodes.run import Budget
 from pointsman.nodes.specialist import Specialist
 from pointsman.teams.delegating import in_parts
 from pointsman.teams.result import Result
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.team import Team
 from pointsman.teams.tickets import Approve, Decision, Reject, Ticket
 from tests.flow.giver import Gives, giving_team, task

@@ -16,7 +16,7 @@ from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.run import Budget
 from pointsman.nodes.specialist import Specialist
 from pointsman.teams.result import Result
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.team import Team
 from pointsman.teams.tickets import Approve, Decision, Reject, Ticket
 from tests.flow.shop import Shop, script, shop_team

@@ -35,7 +35,7 @@ from pointsman.teams.releases.watch import Band
 from pointsman.teams.request import new_run
 from pointsman.teams.result import Result
 from pointsman.teams.services import Services
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.team import Team
 from pointsman.teams.tickets import Approve
 from tests.flow.giver import giving_team, task

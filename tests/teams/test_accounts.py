@@ -27,7 +27,7 @@ from pointsman.teams.accounts import (
     account,
     day_of,
 )
-from pointsman.teams.store.protocol import Wanted
+from pointsman.teams.store.rows import Wanted
 from pointsman.teams.store.sqlite import SqliteStore
 from tests.contracts.rows import a_run
 

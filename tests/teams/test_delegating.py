@@ -18,7 +18,7 @@ from pointsman.teams.assignment import in_circle
 from pointsman.teams.children import NEED_FAILED, Above
 from pointsman.teams.delegating import Tasks
 from pointsman.teams.services import Services
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.store.sqlite import SqliteStore
 from tests.contracts.rows import a_result, a_run
 from tests.guardrails.bench import NoModels

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pointsman.teams.forecast import FEWEST, expected, forecast
-from pointsman.teams.store.protocol import RunRow, RunState
+from pointsman.teams.store.rows import RunRow, RunState
 from tests.contracts.rows import a_result, a_run
 
 

@@ -14,7 +14,7 @@ from pointsman.nodes.specialist import Specialist
 from pointsman.nodes.tool import tool
 from pointsman.teams.services import Services, open_services
 from pointsman.teams.settings import Settings
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 from pointsman.teams.team import Team
 
 RAN: list[str] = []

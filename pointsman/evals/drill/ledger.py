@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pointsman.evals.drill.book import Act
-from pointsman.teams.store.protocol import EffectRow
+from pointsman.teams.store.rows import EffectRow
 from pointsman.teams.team import Team
 from pointsman.teams.tickets import Ticket
 

@@ -10,7 +10,7 @@ from pointsman.teams.settings import Settings
 
 if TYPE_CHECKING:
     from pointsman.teams.services import Services
-    from pointsman.teams.store.protocol import RunRow
+    from pointsman.teams.store.rows import RunRow
 
 SHARE_FLAG = "pointsman.canary"
 """The flag whose value, a number from 0 to 1, stands in for the canary's share."""

@@ -15,7 +15,8 @@ from typing import Literal
 
 from pointsman.errors import BadInput
 from pointsman.nodes.digest import digest
-from pointsman.teams.store.protocol import RunRow, Store
+from pointsman.teams.store.protocol import Store
+from pointsman.teams.store.rows import RunRow
 
 Metric = Literal["errors", "blocks", "usd", "seconds", "score"]
 Score = Callable[[RunRow], Awaitable[float]]

@@ -4,7 +4,7 @@ import sqlite3
 from typing import Literal
 
 from pointsman.teams.store.database import Database
-from pointsman.teams.store.protocol import EffectRow
+from pointsman.teams.store.rows import EffectRow
 
 _COLUMNS = "key, ticket, run, tool, digest, state, result, attempt, intended"
 

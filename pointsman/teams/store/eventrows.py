@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from pointsman.nodes.event import Event, Recorded
 from pointsman.teams.store.database import Database
-from pointsman.teams.store.protocol import BEGINNING, EventPage, Place, Wanted
+from pointsman.teams.store.rows import BEGINNING, EventPage, Place, Wanted
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 

@@ -2,7 +2,7 @@
 
 from pointsman.nodes.message import Message
 from pointsman.teams.store.database import Database
-from pointsman.teams.store.protocol import Logged, RunRow, Summary
+from pointsman.teams.store.rows import Logged, RunRow, Summary
 
 _BEFORE = "seq < coalesce((SELECT min(seq) FROM log WHERE run = ?), 9e18)"
 """What earlier runs said: before the run's own first message."""

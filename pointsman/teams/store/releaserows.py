@@ -11,7 +11,7 @@ from pointsman.teams.releases.channels import Channels
 from pointsman.teams.releases.release import Release
 from pointsman.teams.store import auditrows
 from pointsman.teams.store.database import Database
-from pointsman.teams.store.protocol import RunRow
+from pointsman.teams.store.rows import RunRow
 
 
 class ReleaseRows(Database):

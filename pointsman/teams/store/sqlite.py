@@ -16,8 +16,8 @@ from pointsman.teams.store.effectrows import EffectRows
 from pointsman.teams.store.eventrows import EventRows
 from pointsman.teams.store.leaserows import LeaseRows
 from pointsman.teams.store.logrows import LogRows
-from pointsman.teams.store.protocol import RunRow, RunState
 from pointsman.teams.store.releaserows import ReleaseRows
+from pointsman.teams.store.rows import RunRow, RunState
 from pointsman.teams.store.ticketrows import TicketRows
 from pointsman.teams.store.vaultrows import VaultTable
 

@@ -15,7 +15,8 @@ from pointsman.views.cli.project import Project
 
 if TYPE_CHECKING:
     from pointsman.teams.accounts import Accounts, Dimension
-    from pointsman.teams.store.protocol import Store, Wanted
+    from pointsman.teams.store.protocol import Store
+    from pointsman.teams.store.rows import Wanted
     from pointsman.teams.team import Team
     from pointsman.views.cli.costplot import Figure
 
@@ -92,7 +93,7 @@ def costs(
         raise click.UsageError("Give --csv or --json, not both.")
     if since is not None and until is not None and since >= until:
         raise click.UsageError("--since must be before --until.")
-    from pointsman.teams.store.protocol import Wanted
+    from pointsman.teams.store.rows import Wanted
 
     wanted = Wanted(run=run, tenant=tenant, since=since, until=until)
     accounts = _added_up(project, by, wanted)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pointsman.nodes.digest import JsonObject
     from pointsman.teams.result import Result
-    from pointsman.teams.store.protocol import RunRow
+    from pointsman.teams.store.rows import RunRow
 
 UNCHANGED = "Stopped. Nothing was changed."
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pointsman.errors import BadInput
 from pointsman.teams.releases.watch import Band, Metric, Standing, evidence, standings, worst
-from pointsman.teams.store.protocol import RunRow, RunState
+from pointsman.teams.store.rows import RunRow, RunState
 from pointsman.teams.store.sqlite import SqliteStore
 from tests.contracts.rows import a_result, a_run
 from tests.teams.releases.made import a_release, put
