@@ -1,0 +1,128 @@
+"""What a store gives and takes: runs, the messages of a thread, effects, pages of events."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pointsman.nodes.event import Recorded
+from pointsman.nodes.message import Message, Status
+from pointsman.teams.result import Result
+
+RunState = Literal["running"] | Status
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run as stored. `request` is the message that began it."""
+
+    run: str
+    team: str
+    thread: str
+    tenant: str
+    request: Message
+    state: RunState
+    root_thread: str
+    """The LangGraph thread that holds its checkpoints: the run's own, or the parent graph's."""
+    nested: bool
+    """Whether it lives in somebody else's graph; then only that graph can resume it."""
+    seconds_left: float | None
+    """Time to the deadline. Stops while people think."""
+    budget_usd: float | None
+    budget_calls: int | None
+    seconds: float = 0.0
+    """Time it was worked on."""
+    cancelled_by: str = ""
+    result: Result | None = None
+    parent: str = ""
+    """The run that gave it its task; empty for one that a message began."""
+    root: str = ""
+    """The run at the top of its tree of runs; empty where it is that itself."""
+    task: str = ""
+    """Which task of its parent's delegation it does."""
+    pinned: str = ""
+    """The specialist that gets it, unrouted; empty: the router decides."""
+    attempt: int = 1
+    """2 after it was driven again from the start, and so on."""
+    dropped: str = ""
+    """Who gave it up after it had failed."""
+    release: str = ""
+    """The release of its team that it runs on; empty: the files as they are."""
+
+    @property
+    def top(self) -> str:
+        """The run at the top of its tree."""
+        return self.root or self.run
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A message of a thread's log, and its place there."""
+
+    seq: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a thread's log says up to and with the message at `upto`."""
+
+    upto: int
+    text: str
+    run: str
+    """The run that made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRow:
+    """A write: `intended` before the tool is called, `done` or `failed` after, `undone` when a done
+    one was compensated."""
+
+    key: str
+    ticket: str
+    """The ticket it ran for first."""
+    run: str
+    tool: str
+    digest: str
+    """Digest of tool and arguments: a key that comes with another one is refused."""
+    state: Literal["intended", "done", "failed", "undone"]
+    result: str = ""
+    attempt: int = 1
+    """How often it was begun. Again only after somebody knew that it had not happened."""
+    intended: float = 0.0
+    """When it was begun last, in seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the record of all runs. A page of events begins after it."""
+
+    run: str
+    seq: int
+
+
+BEGINNING = Place("", -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events of a team's record are asked for: those for which all of it holds."""
+
+    kinds: tuple[str, ...] = ()
+    """Empty: every kind."""
+    run: str = ""
+    """Empty: every run."""
+    tenant: str = ""
+    """Empty: every tenant."""
+    since: float | None = None
+    """Seconds since the epoch, itself included."""
+    until: float | None = None
+    """Seconds since the epoch, itself left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Some events of a team's record, each with its run's tenant."""
+
+    events: tuple[tuple[str, Recorded], ...]
+    """Tenant and event. May be fewer than the limit, and none, although more follow."""
+    next: Place | None
+    """Where the next page begins; None after the last one."""
