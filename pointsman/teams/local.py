@@ -300,6 +300,13 @@ class LocalEngine:
     @asynccontextmanager
     async def _lease(self, row: RunRow) -> AsyncGenerator[None]:
         """One run of a thread at a time, across processes. Renewed while the block runs."""
+        name, words = self._lease_on(row)
+        store, ttl, wait = self.services.store, self.lease_seconds, self.lease_wait
+        async with leased(store, name, row.run, ttl=ttl, wait=wait, words=words) as token:
+            with fenced(store, token):
+                yield
+
+    def _lease_on(self, row: RunRow) -> tuple[str, Wording]:
         name = canonical([row.team, row.tenant, row.thread]).decode()
         words = Wording(
             busy=RunBusy(
@@ -313,10 +320,7 @@ class LocalEngine:
                 hint="Look at the run again; the other process goes on with it.",
             ),
         )
-        store, ttl, wait = self.services.store, self.lease_seconds, self.lease_wait
-        async with leased(store, name, row.run, ttl=ttl, wait=wait, words=words) as token:
-            with fenced(store, token):
-                yield
+        return name, words
 
 
 async def _pending(graph: Parent, config: RunnableConfig, ticket: str) -> str | None:

@@ -55,6 +55,13 @@ class Recorder:
             self._open.setdefault(run, _Open(seen))
             self._forget()
 
+    async def renew(self, run: str) -> None:
+        """`begin` for a run that other processes record too: what they stored is read anew."""
+        entry = self._open.get(run)
+        if entry is not None and not entry.unsaved:
+            entry.seen[:] = await self._store.events(run)
+        await self.begin(run)
+
     def listen(self, run: str, *, pieces: bool = False) -> asyncio.Queue[Recorded]:
         """A queue that gets every further event of a run that has begun. Bounded by MAX_EVENTS, and
         with `pieces` by the length of the answer."""

@@ -26,7 +26,10 @@ from pointsman.teams.spec import TeamSpec
 from pointsman.teams.store.rows import RunRow
 
 if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
     from pointsman.teams.local import LocalEngine
+    from pointsman.teams.temporal.segments import SegmentEngine
 
 log = logging.getLogger("pointsman.teams")
 
@@ -123,12 +126,46 @@ class Sessions:
             yield engine
 
     @asynccontextmanager
+    async def segments(self) -> AsyncGenerator["SegmentEngine"]:
+        """An engine for a worker process, for this block: it takes pieces of runs that the engine
+        of many machines hands out."""
+        from pointsman.teams.graph import build
+        from pointsman.teams.steps import Steps
+        from pointsman.teams.temporal.segments import SegmentEngine
+
+        made: list[LocalEngine] = []
+        async with self.services() as services, self._local_on(services, made) as (local, saver):
+            given = _given(local.services)
+            graph = build(self.spec, given, dispatched=True)
+            handing = graph.compile(checkpointer=saver, name=self.spec.name)
+            made[0] = engine = SegmentEngine(
+                local.services, local.graph, local.inner,
+                handing=handing, steps=Steps(self.spec, given),
+            )  # fmt: skip
+            yield engine
+
+    @asynccontextmanager
     async def _engine_on(self, services: Services) -> AsyncGenerator["LocalEngine"]:
+        """The engine that the settings name."""
+        settings = self.settings()
+        async with self._local_on(services, []) as (local, _):
+            if not settings.temporal:
+                yield local
+                return
+            from pointsman.teams.temporal.engine import TemporalEngine
+            from pointsman.teams.temporal.server import connect
+
+            client = await connect(settings.temporal)
+            yield TemporalEngine(local.services, local.graph, local.inner, client=client)
+
+    @asynccontextmanager
+    async def _local_on(
+        self, services: Services, made: "list[LocalEngine]"
+    ) -> AsyncGenerator["tuple[LocalEngine, BaseCheckpointSaver[str]]"]:
+        """An engine of this machine and its checkpointer. Child runs go to the one in `made`."""
         from pointsman.teams.checkpoint import open_saver
         from pointsman.teams.graph import build
         from pointsman.teams.local import LocalEngine
-
-        made: list[LocalEngine] = []
 
         @asynccontextmanager
         async def crew(row: RunRow) -> AsyncGenerator[LocalEngine]:
@@ -143,7 +180,7 @@ class Sessions:
                 for one in (services, *services.kin.values())
             }
             made.append(LocalEngine(services, graphs.pop(self.spec.name), graphs))
-            yield made[0]
+            yield made[0], saver
 
     def _new_services(self, within: Services | None = None) -> Services:
         settings = self.settings()

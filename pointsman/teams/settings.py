@@ -58,6 +58,10 @@ class Settings:
     flags: Path | None = None
     """A file of flags. `POINTSMAN_FLAGS`; without it, no flags."""
 
+    temporal: str = ""
+    """Where a Temporal server takes this team's runs, `host:port` or `host:port/namespace`; without
+    it they run in this process. `POINTSMAN_TEMPORAL`."""
+
     step_summary: Path | None = None
     """File that GitHub shows as the summary of a job's step. `GITHUB_STEP_SUMMARY`."""
     lookup: Callable[[str], str | None] = field(default=os.environ.get, repr=False, compare=False)
@@ -90,6 +94,7 @@ class Settings:
             serves=_serves(env),
             release_drift=_drift(env),
             flags=Path(env["POINTSMAN_FLAGS"]) if env.get("POINTSMAN_FLAGS") else None,
+            temporal=env.get("POINTSMAN_TEMPORAL", "").strip(),
             step_summary=Path(summary) if (summary := env.get("GITHUB_STEP_SUMMARY")) else None,
             lookup=env.get,
         )

@@ -24,6 +24,18 @@ class LeaseRows(Database):
 
         return await self._do(work)
 
+    async def seize(self, name: str, owner: str, ttl: float) -> int:
+        sql = (
+            "INSERT INTO leases VALUES (?1, ?2, 1, ?3) ON CONFLICT (name) DO UPDATE SET"
+            " epoch = epoch + (owner != ?2), owner = ?2, expires = ?3 RETURNING epoch"
+        )
+
+        def work(db: sqlite3.Connection) -> int:
+            (epoch,) = db.execute(sql, (name, owner, self._clock() + ttl)).fetchone()
+            return int(epoch)
+
+        return await self._do(work)
+
     async def renew(self, token: Token, ttl: float) -> bool:
         sql = "UPDATE leases SET expires = ? WHERE name = ? AND owner = ? AND epoch = ?"
 

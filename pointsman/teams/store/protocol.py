@@ -221,6 +221,11 @@ class Store(Protocol):
         None while somebody else holds it."""
         ...
 
+    async def seize(self, name: str, owner: str, ttl: float) -> int:
+        """Take the lease from whoever holds it: for those whom somebody else tells whose turn it
+        is. Its new epoch; writes with the old one are refused."""
+        ...
+
     async def renew(self, token: Token, ttl: float) -> bool:
         """Hold the lease for `ttl` seconds from now. False, and no change, when somebody else took
         it meanwhile or it was released; never takes it anew."""

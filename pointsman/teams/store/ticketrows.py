@@ -8,7 +8,7 @@ from pointsman.errors import Conflict, NotFound
 from pointsman.teams.approvals import audit
 from pointsman.teams.approvals.audit import AuditRow
 from pointsman.teams.approvals.grant import Grant
-from pointsman.teams.approvals.lifecycle import Move, moved
+from pointsman.teams.approvals.lifecycle import Move, moved, next_due
 from pointsman.teams.store import auditrows
 from pointsman.teams.store.database import Database
 from pointsman.teams.tickets import Ticket, TicketStatus
@@ -170,6 +170,6 @@ def _save(db: sqlite3.Connection, ticket: Ticket) -> None:
 
 def _columns(ticket: Ticket) -> tuple[object, ...]:
     """Status, settled, due and body of a ticket's row."""
-    times = [t.timestamp() for t in (ticket.expires, ticket.remind) if t is not None]
-    due = min(times) if times and ticket.open else None
+    at = next_due(ticket)
+    due = None if at is None else at.timestamp()
     return ticket.status, ticket.settled is not None, due, ticket.model_dump_json()
