@@ -24,6 +24,7 @@ from pointsman.teams.services import Notify, Services, open_services
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import TeamSpec
 from pointsman.teams.store.rows import RunRow
+from pointsman.teams.temporal.names import Limits
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -49,6 +50,8 @@ class Sessions:
     settings: Callable[[], Settings] = Settings.read
     rollout: Rollout | None = None
     """How releases are served; None: as the settings say."""
+    limits: Limits = Limits()
+    """How long and how often workers try, where there are some."""
     _engine: "LocalEngine | None" = field(default=None, init=False)
     _stack: AsyncExitStack | None = field(default=None, init=False)
     _exported: Services | None = field(default=None, init=False)
@@ -156,7 +159,9 @@ class Sessions:
             from pointsman.teams.temporal.server import connect
 
             client = await connect(settings.temporal)
-            yield TemporalEngine(local.services, local.graph, local.inner, client=client)
+            yield TemporalEngine(
+                local.services, local.graph, local.inner, client=client, limits=self.limits
+            )
 
     @asynccontextmanager
     async def _local_on(

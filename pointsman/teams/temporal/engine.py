@@ -75,7 +75,10 @@ class TemporalEngine(LocalEngine):
                     f"Thread {row.thread!r} of team {row.team!r} has a full mailbox.",
                     hint="Its message is stored; resume the run later.",
                 ) from error
-            if isinstance(cause, ApplicationError) and cause.type != "AcceptedUpdateCompletedWorkflow":
+            if (
+                isinstance(cause, ApplicationError)
+                and cause.type != "AcceptedUpdateCompletedWorkflow"
+            ):
                 raise
             return "again"
         except WorkflowUpdateRPCTimeoutOrCancelledError:

@@ -134,4 +134,6 @@ class SegmentEngine(LocalEngine):
 
 
 def _dispatches(value: object) -> bool:
-    return isinstance(value, Mapping) and cast("Mapping[str, object]", value).get("kind") == DISPATCH
+    return (
+        isinstance(value, Mapping) and cast("Mapping[str, object]", value).get("kind") == DISPATCH
+    )
