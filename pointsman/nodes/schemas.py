@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from pointsman.errors import InvalidMessage, UnknownSchema
+from pointsman.errors import InvalidMessage, UnknownSchema, is_control_flow
 from pointsman.nodes.digest import JsonObject
 
 Upcast = Callable[[JsonObject], JsonObject]
@@ -29,6 +29,11 @@ class Schemas:
     def __init__(self, *schemas: Schema) -> None:
         self._schemas = {schema.name: schema for schema in schemas}
 
+    @property
+    def all(self) -> tuple[Schema, ...]:
+        """Each of them, by name."""
+        return tuple(self._schemas[name] for name in sorted(self._schemas))
+
     def newest(self, name: str) -> str:
         """`name@version`, as it is sent. Raises UnknownSchema."""
         return f"{name}@{self._known(name).version}"
@@ -37,7 +42,7 @@ class Schemas:
         """Data of a schema, brought to the newest version and validated.
 
         Raises UnknownSchema for a name or a version that is not read here, and InvalidMessage for
-        data that does not fit.
+        data that does not fit, or that an upcast fails on.
         """
         name, _, text = dataschema.rpartition("@")
         schema = self._known(name)
@@ -52,7 +57,7 @@ class Schemas:
                     hint="Deploy a version that reads it, or register an upcast; then drive the"
                     " dead letter again.",
                 )
-            data, version = upcast(data), version + 1
+            data, version = _upcast(upcast, data, f"{name}@{version}"), version + 1
         try:
             return schema.model.model_validate(data)
         except ValidationError as error:
@@ -69,3 +74,15 @@ class Schemas:
                 hint=f"Known are {', '.join(sorted(self._schemas)) or 'none'}.",
             )
         return self._schemas[name]
+
+
+def _upcast(upcast: Upcast, data: JsonObject, of: str) -> JsonObject:
+    try:
+        return upcast(data)
+    except Exception as error:
+        if is_control_flow(error):
+            raise
+        raise InvalidMessage(
+            f"The upcast from {of!r} failed: {type(error).__name__}: {error}.",
+            hint="Mend it, then drive the dead letter again.",
+        ) from error

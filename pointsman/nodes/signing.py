@@ -104,7 +104,11 @@ def _text(signature: bytes) -> str:
 
 
 def _bytes(signature: str) -> bytes:
-    return base64.urlsafe_b64decode(signature.encode("ascii"))
+    """Raises ValueError for any other form than the one that is written."""
+    given = base64.urlsafe_b64decode(signature.encode("ascii"))
+    if _text(given) != signature:
+        raise ValueError("not the form that is written")
+    return given
 
 
 def _forged(event: JsonObject, why: str) -> Forged:

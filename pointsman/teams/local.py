@@ -19,7 +19,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
 
-from pointsman.errors import RunBusy, StoreBroken, TicketClosed
+from pointsman.errors import Misconfigured, RunBusy, StoreBroken, TicketClosed
 from pointsman.nodes import telemetry
 from pointsman.nodes.digest import JsonObject, canonical
 from pointsman.nodes.event import RunStarted
@@ -60,6 +60,18 @@ class LocalEngine:
     """How long a thread stays taken by a process that died. Renewed three times in that time."""
     lease_wait: float = 60.0
     """Seconds to wait for another run of the same thread to end or pause."""
+
+    @property
+    def elsewhere(self) -> bool:
+        """See `Engine`."""
+        return False
+
+    async def post(self, row: RunRow) -> None:
+        """See `Engine`."""
+        raise Misconfigured(
+            f"Team {row.team!r} has no workers that would take a message on later.",
+            hint="Use `pointsman run`, or name a Temporal server in POINTSMAN_TEMPORAL.",
+        )
 
     async def submit(self, row: RunRow) -> None:
         """Run it until it ends or waits. The same run again is not run twice."""

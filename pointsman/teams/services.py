@@ -43,9 +43,9 @@ from pointsman.teams.releases.rollout import Rollout, rollout_of
 from pointsman.teams.responses import open_responses
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import ROUTE, TeamSpec
+from pointsman.teams.store.opening import open_store
 from pointsman.teams.store.protocol import Store
 from pointsman.teams.store.rows import RunRow
-from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Ticket
 from pointsman.teams.vaultkey import vault_key
 
@@ -204,7 +204,7 @@ def open_services(
     """
     home = spec.home or settings.home
     bounds = bounds or Bounds.of(spec, settings, clock=clock)
-    store = within.store if within else SqliteStore(home / "pointsman.db", clock=clock)
+    store = within.store if within else open_store(settings, home, clock=clock)
     budgets = _both(within, bounds.budgets)
     prompts = PromptLibrary((spec.prompts,) if spec.prompts else ())
     gateway = _gateway(

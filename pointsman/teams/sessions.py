@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 from pointsman.errors import Misconfigured, PointsmanError
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.teams.bounds import Bounds
-from pointsman.teams.children import OpenCrew
+from pointsman.teams.children import Crew, OpenCrew
+from pointsman.teams.engine import Engine
 from pointsman.teams.family import members, nested
+from pointsman.teams.keyfiles import Keys
 from pointsman.teams.releases.rollout import Rollout
 from pointsman.teams.services import Notify, Services, open_services
 from pointsman.teams.settings import Settings
@@ -52,7 +54,7 @@ class Sessions:
     """How releases are served; None: as the settings say."""
     limits: Limits = Limits()
     """How long and how often workers try, where there are some."""
-    _engine: "LocalEngine | None" = field(default=None, init=False)
+    _engine: Engine | None = field(default=None, init=False)
     _stack: AsyncExitStack | None = field(default=None, init=False)
     _exported: Services | None = field(default=None, init=False)
     _bounds: Bounds | None = field(default=None, init=False)
@@ -99,7 +101,7 @@ class Sessions:
         return self._exported
 
     @asynccontextmanager
-    async def _alone(self, services: Services, row: RunRow) -> AsyncGenerator["LocalEngine"]:
+    async def _alone(self, services: Services, row: RunRow) -> AsyncGenerator[Crew]:
         """An engine of our own for what a run in somebody else's graph gave to others."""
         async with self._engine_on(services) as engine, engine.alone(row) as crew:
             yield crew
@@ -117,7 +119,7 @@ class Sessions:
             await services.aclose()
 
     @asynccontextmanager
-    async def engine(self, *, recover: bool = True) -> AsyncGenerator["LocalEngine"]:
+    async def engine(self, *, recover: bool = True) -> AsyncGenerator[Engine]:
         """The open engine, or one for this block; a new one first applies what time decided, and
         recovers what a crash left decided and not resumed."""
         if self._engine is not None:
@@ -144,23 +146,30 @@ class Sessions:
             made[0] = engine = SegmentEngine(
                 local.services, local.graph, local.inner,
                 handing=handing, steps=Steps(self.spec, given),
+                keys=Keys.read(self.settings()),
             )  # fmt: skip
             yield engine
 
     @asynccontextmanager
-    async def _engine_on(self, services: Services) -> AsyncGenerator["LocalEngine"]:
+    async def _engine_on(self, services: Services) -> AsyncGenerator[Engine]:
         """The engine that the settings name."""
         settings = self.settings()
         async with self._local_on(services, []) as (local, _):
             if not settings.temporal:
                 yield local
                 return
-            from pointsman.teams.temporal.engine import TemporalEngine
             from pointsman.teams.temporal.server import connect
 
-            client = await connect(settings.temporal)
+            client = await connect(settings.temporal, settings.lookup)
+            from pointsman.teams.temporal.engine import TemporalEngine
+
             yield TemporalEngine(
-                local.services, local.graph, local.inner, client=client, limits=self.limits
+                local.services,
+                local.graph,
+                local.inner,
+                client=client,
+                limits=self.limits,
+                keys=Keys.read(settings),
             )
 
     @asynccontextmanager
@@ -168,7 +177,7 @@ class Sessions:
         self, services: Services, made: "list[LocalEngine]"
     ) -> AsyncGenerator["tuple[LocalEngine, BaseCheckpointSaver[str]]"]:
         """An engine of this machine and its checkpointer. Child runs go to the one in `made`."""
-        from pointsman.teams.checkpoint import open_saver
+        from pointsman.teams.checkpoint import open_checkpoints
         from pointsman.teams.graph import build
         from pointsman.teams.local import LocalEngine
 
@@ -176,7 +185,8 @@ class Sessions:
         async def crew(row: RunRow) -> AsyncGenerator[LocalEngine]:
             yield made[0]  # whose caller has the tree to itself
 
-        async with open_saver(services.home / "checkpoints.db") as saver:
+        opening = open_checkpoints(self.settings(), services.home, clock=self.clock)
+        async with opening as saver:
             services = with_crew(services, crew)
             graphs = {
                 one.spec.name: build(one.spec, _given(one)).compile(
@@ -234,7 +244,7 @@ def _given(services: Services) -> Callable[[], Awaitable[Services]]:
 
 
 @asynccontextmanager
-async def _sweeping(engine: "LocalEngine", seconds: float) -> AsyncGenerator[None]:
+async def _sweeping(engine: Engine, seconds: float) -> AsyncGenerator[None]:
     """Reminders, expiries and escalations happen in time while the block runs."""
 
     async def sweep() -> None:

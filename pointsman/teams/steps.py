@@ -44,6 +44,7 @@ from pointsman.nodes.routing.router import Route
 from pointsman.nodes.run import Run
 from pointsman.nodes.sees import Said
 from pointsman.teams import bounded, children, closing, delegating, ending, pausing
+from pointsman.teams.fence import check_fence, still_held
 from pointsman.teams.recall import recall
 from pointsman.teams.releases.rollout import assigned
 from pointsman.teams.services import Services
@@ -185,6 +186,7 @@ class Steps:
                 if read is not None:
                     read.end(said)
                 await services.gateway.settle(run, keep=keep)
+            await check_fence()  # a visit is long: another process may have gone on meanwhile
             match reply.payload:
                 case Handoff(to=to):
                     self._allow(name, to)
@@ -250,6 +252,7 @@ class Steps:
         row = await services.store.find_run(state["run"])
         if row is None:
             raise StoreBroken(f"Run {state['run']} is not in the store {services.home} any more.")
+        await check_fence()
         await services.recorder.begin(row.run)
         message = Message.model_validate(state["carried"])
         status, text, error = ending.ending(
@@ -313,7 +316,10 @@ class Steps:
                     return ending.ends(carried, failure, sender=specialist)
                 return await bounded.follow(hit, carried, state, run, services)
             finally:
-                await services.recorder.flush(row.run, time.perf_counter() - began)
+                if await still_held():
+                    await services.recorder.flush(row.run, time.perf_counter() - began)
+                else:
+                    services.recorder.forget(row.run)
 
 
 def _failure(error: Exception, run: Run) -> Failure:

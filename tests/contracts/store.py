@@ -5,6 +5,7 @@
 
 from pointsman.teams.store.protocol import Store
 from tests.contracts.board import BoardContract
+from tests.contracts.crossings import CrossingContract
 from tests.contracts.events import EventContract
 from tests.contracts.lease import LeaseContract
 from tests.contracts.ledger import LedgerContract
@@ -26,6 +27,7 @@ class StoreContract(
     BoardContract,
     LeaseContract,
     ReleaseContract,
+    CrossingContract,
 ):
     """What every Store promises."""
 

@@ -1,9 +1,10 @@
 """A worker of the shop's team in a process of its own, which may kill itself on the way.
 
-    python -m tests.scale.worker HOME ADDRESS POOLS [KILL]
+    python -m tests.scale.worker HOME ADDRESS POOLS [KILL] [CODE]
 
 POOLS are joined with commas. KILL is a point of KILLS; each is met once in a HOME: the worker that
-is started after the killed one lives. Prints `ready` when it takes work, and drains at SIGTERM.
+is started after the killed one lives. CODE is Python that is run before. Prints
+`ready` when it takes work, and drains at SIGTERM.
 """
 
 import asyncio
@@ -14,8 +15,8 @@ from pathlib import Path
 
 from temporalio import activity
 
-from pointsman.teams import services
 from pointsman.teams.settings import Settings
+from pointsman.teams.store import opening
 from pointsman.teams.temporal import worker as workers
 from pointsman.teams.temporal.activities import Activities
 from pointsman.teams.temporal.names import SEGMENT, STEP, Limits, Moved, Work
@@ -70,7 +71,7 @@ async def main(home: Path, address: str, pools: list[str], kill: str) -> None:
     """Work until SIGTERM."""
     Killing.home, Killing.point = home, kill
     Store.point = kill
-    services.SqliteStore = Store
+    opening.SqliteStore = Store
     workers.Activities = Killing
     team = shop_team(home)
     settings = Settings.read({})
@@ -80,12 +81,19 @@ async def main(home: Path, address: str, pools: list[str], kill: str) -> None:
     client = await connect(address)
     async with (
         team._sessions.segments() as engine,
-        workers.working(client, engine, pools, drain=10.0),
+        workers.working(client, engine, pools, drain=10.0, limits=LIMITS, recover_seconds=2.0),
     ):
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await stop.wait()
 
 
+def begin(arguments: list[str]) -> None:
+    """Be a worker with these arguments."""
+    home, address, pools, kill, code = (*arguments, "", "")[:5]
+    exec(code, {})  # noqa: S102 (a test's own lines)
+    asyncio.run(main(Path(home), address, pools.split(","), kill))
+
+
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3].split(","), "".join(sys.argv[4:])))
+    begin(sys.argv[1:])

@@ -20,7 +20,7 @@ from pointsman.teams.tickets import (
     TicketStatus,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _LED_TO: Mapping[str, TicketStatus] = {
     "approve": "approved",
     "edit": "approved",
@@ -59,7 +59,11 @@ def _to_4(db: sqlite3.Connection) -> None:
     script(db, "to_4.sql")
 
 
-STEPS = (_to_2, _to_3, _to_4)
+def _to_6(db: sqlite3.Connection) -> None:
+    script(db, "to_6.sql")
+
+
+STEPS = (_to_2, _to_3, _to_4, _to_6)
 """From schema 1 on, in their order."""
 
 

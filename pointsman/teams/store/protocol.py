@@ -14,6 +14,7 @@ from pointsman.teams.approvals.lifecycle import Move
 from pointsman.teams.releases.channels import Channels
 from pointsman.teams.releases.release import Release
 from pointsman.teams.result import Result
+from pointsman.teams.store.crossings import Crossings
 from pointsman.teams.store.entries import BoardScope, EntryRow, EntryWrite, Put, Token
 from pointsman.teams.store.rows import (
     BEGINNING,
@@ -29,7 +30,7 @@ from pointsman.teams.store.rows import (
 from pointsman.teams.tickets import Ticket, TicketStatus
 
 
-class Store(Protocol):
+class Store(Crossings, Protocol):
     """Durable state. Every method is one transaction; none blocks the event loop.
 
     All raise StoreFull or StoreBroken when the storage itself fails.

@@ -8,11 +8,22 @@ from dataclasses import dataclass, replace
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from pointsman.errors import NotFound
+from pointsman.errors import Forged, NotFound
 from pointsman.nodes.message import Failure
 from pointsman.teams.store.rows import RunRow
 from pointsman.teams.sweep import sweep
-from pointsman.teams.temporal.names import BURY, SEGMENT, STEP, Bury, Dispatch, Moved, Work
+from pointsman.teams.temporal.crossing import checked
+from pointsman.teams.temporal.names import (
+    BURY,
+    HANDED_BACK,
+    REFUSED,
+    SEGMENT,
+    STEP,
+    Bury,
+    Dispatch,
+    Moved,
+    Work,
+)
 from pointsman.teams.temporal.segments import SegmentEngine
 
 
@@ -27,6 +38,8 @@ class Activities:
         """Take a run as far as it goes without a specialist: until it ends, waits for people, or
         wants steps taken elsewhere."""
         row = await self._row(work.run)
+        if await checked(self.engine.services, row, work.event, self.engine.keys):
+            return Moved(REFUSED)
         clock = self.engine.services.clock
         late = replace(self.engine.services, clock=lambda: max(clock(), work.now))
         await sweep(late)
@@ -39,6 +52,11 @@ class Activities:
         """Take one step of a run, and checkpoint what it gave. A step that was taken meanwhile is
         left as it is: the run has another checkpoint then."""
         row = await self._row(work.run)
+        if refused := await checked(self.engine.services, row, work.event, self.engine.keys):
+            raise ApplicationError(
+                f"The envelope of run {row.run} is not believed here: letter {refused.letter}.",
+                type=Forged.__name__, non_retryable=True,
+            )  # fmt: skip
         async with _alive(), self.engine.holding(row):
             await self.engine.take_step(row, work.step, at=work.at)
 
@@ -60,7 +78,7 @@ class Activities:
     async def _moved(self, row: RunRow) -> Moved:
         now = await self._row(row.run)
         wanted = await self.engine.wanted(row)
-        dispatches = [Dispatch(one.step, one.pool, one.at) for one in wanted]
+        dispatches = [Dispatch(one.step, one.pool, one.at, one.shard) for one in wanted]
         due = await self.engine.next_due(row) if now.state == "waiting" else None
         return Moved(now.state, dispatches, due)
 
@@ -68,7 +86,7 @@ class Activities:
 @asynccontextmanager
 async def _alive() -> AsyncGenerator[None]:
     """Tell the engine that this attempt lives, three times in each time-out, while the block
-    runs."""
+    runs. One that is cut off since its worker stops is handed back: it counts as no failure."""
     timeout = activity.info().heartbeat_timeout
 
     async def beat() -> None:
@@ -79,6 +97,13 @@ async def _alive() -> AsyncGenerator[None]:
     beating = asyncio.create_task(beat())
     try:
         yield
+    except asyncio.CancelledError:
+        why = activity.cancellation_details()
+        if why is None or not why.worker_shutdown:
+            raise
+        raise ApplicationError(
+            "The worker that had it was told to stop.", type=HANDED_BACK, non_retryable=True
+        ) from None
     finally:
         beating.cancel()
         with suppress(asyncio.CancelledError):

@@ -1,29 +1,35 @@
 """The engine of many machines, as its callers see it: messages and decisions go to the workflow of
 their thread, and workers do the rest."""
 
-# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
-
 import asyncio
+import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
-from temporalio.client import (
-    Client,
-    WithStartWorkflowOperation,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
-)
-from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
 
-from pointsman.errors import RunBusy, StoreBroken
+from pointsman.errors import Forged, PointsmanError, RunBusy, StoreUnreachable
+from pointsman.teams.keyfiles import Keys
 from pointsman.teams.local import LocalEngine
+from pointsman.teams.releases.rollout import assigned
 from pointsman.teams.store.rows import RunRow
-from pointsman.teams.temporal.names import Item, Limits, Mailbox, router_queue, workflow_id
-from pointsman.teams.temporal.workflow import ThreadWorkflow
+from pointsman.teams.sweep import sweep
+from pointsman.teams.temporal.crossing import sealed
+from pointsman.teams.temporal.names import AGAIN, FIRST, PARKED, REFUSED, Item, Limits
+from pointsman.teams.temporal.queues import queues_of, unattended
+from pointsman.teams.temporal.threads import Threads
+from pointsman.teams.tickets import Ticket
 
-RETRY_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-"""Pauses before a message is given again to a workflow that was just ending."""
+log = logging.getLogger("pointsman.teams")
+
+PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0)
+"""Seconds between tries with a workflow that is just ending."""
+SHORT = 1.0
+"""Seconds. A try that took longer was no failed one: others of the thread were served meanwhile."""
+LOOK_SECONDS = 5.0
+"""How often one that waits looks whether somebody works."""
+OPENING_SECONDS = 5.0
+"""How long opening a team may wait for Temporal."""
 
 
 @dataclass(frozen=True)
@@ -33,61 +39,155 @@ class TemporalEngine(LocalEngine):
 
     client: Client | None = None
     limits: Limits = field(default_factory=Limits)
+    keys: Keys = field(default_factory=Keys)
+    """What it signs with."""
+    patience: float = 30.0
+    """Seconds for which nobody may take work from a queue that a run waits in."""
+    woken: set[str] = field(default_factory=set[str])
+    """Runs that this has woken: workers look after them every minute."""
+
+    @property
+    def elsewhere(self) -> bool:
+        """See `Engine`."""
+        return True
+
+    @property
+    def threads(self) -> Threads:
+        """The workflows of the team's threads."""
+        assert self.client is not None  # noqa: S101 (made with one)
+        return Threads(self.client, self.limits)
+
+    def _item(self, row: RunRow, priority: int) -> Item:
+        return Item(row.run, priority, sealed(row, self.keys))
+
+    async def submit(self, row: RunRow) -> None:
+        """See `Engine`. The update's id is the run's, which the message gives: however often it is
+        sent, it is one."""
+        await self.services.store.add_run(await assigned(self.services, row))
+        await self._driven(row.run, row.run)
+
+    async def post(self, row: RunRow) -> None:
+        """See `Engine`."""
+        await self.services.store.add_run(await assigned(self.services, row))
+        await self.threads.wake(row, self._item(row, row.request.priority))
 
     async def drive(self, run: str) -> None:
         """Have the run's thread take it on, and wait until it has ended or waits for a person."""
+        await self._driven(run, None)
+
+    async def _driven(self, run: str, update: str | None) -> None:
         row = await self.services.store.find_run(run)
         top = await self._top(row) if row is not None else None
-        if row is None or top is None or top.team != self.services.spec.name or top.nested:
+        if row is None or top is None or top.team != self.services.spec.name:
             return
-        for pause in (*RETRY_SECONDS, None):
-            state = await self._moved(top)
-            if state != "again":
+        if top.nested:
+            await super().drive(run)
+            return
+        # One that is no new message goes first: people waited long enough.
+        item = self._item(top, top.request.priority if top.state == "running" else FIRST)
+        pauses, lost = iter(PAUSES), 0.0
+        while True:
+            began = asyncio.get_running_loop().time()
+            try:
+                state = await self._watched(top, self.threads.move(top, item, update=update))
+            except StoreUnreachable as error:
+                lost = lost or began
+                if began - lost >= self.patience:
+                    raise
+                log.warning("run %s waits: %s", top.run, error)
+                await asyncio.sleep(SHORT)
+                continue
+            lost = 0.0
+            if state == PARKED and update is None:
+                raise RunBusy(
+                    f"Thread {top.thread!r} of team {top.team!r} is parked: every attempt at one of"
+                    " its runs failed. The message is stored.",
+                    hint="`pointsman engine status` says why; go on with `pointsman engine unpark`"
+                    " and --retry, --skip or --give-up.",
+                )
+            # An update of that id may have been answered long ago.
+            stale = update is not None and await self._runs(top.run)
+            if state == REFUSED:
+                raise Forged(
+                    f"The workers of team {top.team!r} do not believe who sent run {top.run}.",
+                    hint="`pointsman dead letters` says why. This process needs a key that they"
+                    " list: POINTSMAN_SIGNING_KEY.",
+                )
+            if state not in (AGAIN, PARKED) and not stale:
                 return
-            if pause is not None:
-                await asyncio.sleep(pause)
+            update = None
+            if asyncio.get_running_loop().time() - began > SHORT:
+                pauses = iter(PAUSES)
+            pause = next(pauses, None)
+            if pause is None:
+                break
+            await asyncio.sleep(pause)
         raise RunBusy(
             f"Thread {top.thread!r} of team {top.team!r} does not take run {top.run} on.",
             hint="Its message is stored; workers go on with it. Look at `pointsman engine status`.",
         )
 
-    async def _moved(self, row: RunRow) -> str:
-        """One try: the run's state, or `again` when its workflow was just ending."""
-        assert self.client is not None  # noqa: S101 (made with one)
-        start = WithStartWorkflowOperation(
-            ThreadWorkflow.run,
-            Mailbox(team=row.team, limits=self.limits),
-            id=workflow_id(row.team, row.tenant, row.thread),
-            task_queue=router_queue(row.team),
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary=f"{row.team} · {row.tenant}",
-        )
+    async def _runs(self, run: str) -> bool:
+        row = await self.services.store.find_run(run)
+        return row is not None and row.state == "running"
+
+    async def cancel(self, row: RunRow, who: str) -> None:
+        """See `Engine`. Its thread is told, so that nothing waits for the run any more."""
+        await super().cancel(row, who)
+        top = await self._top(row)
+        if not top.nested:
+            await self.threads.wake(top, self._item(top, FIRST))
+
+    async def recover(self) -> tuple[Ticket, ...]:
+        """See `Engine`. Waits for no worker, and for Temporal a few seconds at most: workers look
+        after what was left every minute."""
+        swept: list[Ticket] = []
         try:
-            return await self.client.execute_update_with_start_workflow(
-                ThreadWorkflow.move,
-                Item(row.run, row.request.priority),
-                start_workflow_operation=start,
-            )
-        except WorkflowUpdateFailedError as error:
-            cause = error.cause
-            if isinstance(cause, ApplicationError) and cause.type == "MailboxFull":
-                raise RunBusy(
-                    f"Thread {row.thread!r} of team {row.team!r} has a full mailbox.",
-                    hint="Its message is stored; resume the run later.",
-                ) from error
-            if (
-                isinstance(cause, ApplicationError)
-                and cause.type != "AcceptedUpdateCompletedWorkflow"
-            ):
-                raise
-            return "again"
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            return "again"
-        except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
-                return "again"
-            raise StoreBroken(
-                f"Temporal at {self.client.service_client.config.target_host} did not take run"
-                f" {row.run} of team {row.team!r}: {error.message}.",
-                hint="Is the server running? The message is stored; resume the run later.",
-            ) from error
+            async with asyncio.timeout(OPENING_SECONDS):
+                for team in (self.services, *self.services.kin.values()):
+                    swept += await sweep(team)
+                    for run in await self.services.store.decided_runs(team.spec.name):
+                        await self._wake_once(run)
+        except (TimeoutError, StoreUnreachable) as error:
+            log.warning("runs of team %s wait to be woken: %s", self.services.spec.name, error)
+        return tuple(swept)
+
+    async def _wake_once(self, run: str) -> None:
+        row = await self.services.store.find_run(run)
+        top = await self._top(row) if row is not None else None
+        if top is None or top.team != self.services.spec.name or top.run in self.woken:
+            return
+        if top.nested:
+            await super().drive(run)
+            return
+        await self.threads.wake(top, self._item(top, FIRST))
+        self.woken.add(top.run)
+
+    async def _watched(self, row: RunRow, work: Coroutine[None, None, str]) -> str:
+        """Wait for it, for as long as somebody takes work from the queue that the run waits in.
+        Raises RunBusy when nobody does."""
+        assert self.client is not None  # noqa: S101 (made with one)
+        waiting, alone = asyncio.create_task(work), 0.0
+        try:
+            while not (await asyncio.wait({waiting}, timeout=LOOK_SECONDS))[0]:
+                try:
+                    queue = await unattended(self.client, row)
+                except PointsmanError as error:
+                    log.warning("run %s waits: %s", row.run, error)
+                    continue
+                if not queue:
+                    alone = 0.0
+                    continue
+                alone += LOOK_SECONDS
+                pool = next((p for p, q in queues_of(self.services.spec) if q == queue), queue)
+                start = f"pointsman worker --pool {pool}"
+                log.warning("nobody works on %s: run %s waits. Start: %s", queue, row.run, start)
+                if alone >= self.patience:
+                    raise RunBusy(
+                        f"Nobody takes work from queue {queue}, and run {row.run} of team"
+                        f" {row.team!r} waits there. Its message is stored.",
+                        hint=f"Start a worker, and it goes on: `{start}`.",
+                    )
+            return waiting.result()
+        finally:
+            waiting.cancel()

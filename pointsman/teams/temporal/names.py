@@ -12,15 +12,39 @@ SEGMENT = "pointsman.segment"
 STEP = "pointsman.step"
 BURY = "pointsman.bury"
 
+REFUSED = "refused"
+"""The state of a run whose envelope is not believed: it stands as it stood."""
+AGAIN = "again"
+"""What a workflow answers that is just handing over: ask once more."""
+PARKED = "parked"
+"""What it answers for a thread that stands still until a person says how to go on."""
+HANDED_BACK = "HandedBack"
+"""Type of the failure of an attempt whose worker was told to stop."""
+PATIENT = (HANDED_BACK, "StoreUnreachable", "StoreFull", "RunBusy", "LeaseLost")
+"""Failures that say nothing against the run: it is tried for as long as it takes."""
+LONGEST_PAUSE = 60.0
+"""Seconds between two tries then, at most."""
+
 
 def router_queue(team: str) -> str:
     """The queue of a team's router workers, which also carry its workflows."""
     return f"{team}.router"
 
 
-def pool_queue(team: str, specialist: str) -> str:
-    """The queue of a specialist's own pool."""
-    return f"{team}.sp-{specialist}"
+def pool_queue(team: str, specialist: str, shard: int = -1) -> str:
+    """The queue of a specialist's own pool, or of one shard of it."""
+    return f"{team}.sp-{specialist}" + (f"-{shard}" if shard >= 0 else "")
+
+
+def shard_of(thread: str, shards: int) -> int:
+    """Which shard a thread's steps go to, the same for as long as their number is: rendezvous
+    hashing, which moves the fewest threads when it changes (Thaler & Ravishankar, 1998). -1 where
+    there are no shards."""
+
+    def weight(shard: int) -> bytes:
+        return hashlib.sha256(f"{shard}\x1f{thread}".encode()).digest()
+
+    return max(range(shards), key=weight, default=-1)
 
 
 def workflow_id(team: str, tenant: str, thread: str) -> str:
@@ -41,6 +65,10 @@ class Limits:
     first_pause: float = 1.0
     idle: float = 60.0
     """A thread with nothing to do for this long ends its workflow; the next message begins it."""
+    line: int = 1_000
+    """Messages that one thread may have in line. More are refused."""
+    history: int = 0
+    """Events after which a workflow hands over to its next one; 0: as the server suggests."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +80,8 @@ class Work:
     at: str = ""
     now: float = 0.0
     """The workflow's time, in seconds since the epoch."""
+    event: dict[str, str] = field(default_factory=dict[str, str])
+    """The envelope under which the run was given: `crossing.sealed`."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +100,8 @@ class Dispatch:
     pool: str
     """The specialist's name."""
     at: str
+    shard: int = -1
+    """Which shard of that pool; -1: it has none."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +115,18 @@ class Moved:
     """When time changes one of its tickets next, in seconds since the epoch."""
 
 
+FIRST = -1
+"""The priority of what people waited for: a run that was decided or cancelled goes on at once."""
+
+
 @dataclass(frozen=True)
 class Item:
     """A run in a thread's mailbox. A smaller number is more urgent."""
 
     run: str
     priority: int = 5
+    event: dict[str, str] = field(default_factory=dict[str, str])
+    """Its envelope: `crossing.sealed`."""
 
 
 @dataclass(frozen=True)
@@ -103,3 +141,5 @@ class Mailbox:
     parked: str = ""
     """The run that every attempt failed on; nothing else moves until a person says how to go on."""
     why: str = ""
+    events: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    """The envelopes of its runs."""

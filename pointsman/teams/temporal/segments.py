@@ -6,7 +6,7 @@ its own."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from pointsman.errors import StoreBroken
@@ -17,12 +17,14 @@ from pointsman.teams.approvals.lifecycle import next_due
 from pointsman.teams.children import tickets_below, with_children
 from pointsman.teams.fence import fenced
 from pointsman.teams.graph import DISPATCH
+from pointsman.teams.keyfiles import Keys
 from pointsman.teams.lease import leased
 from pointsman.teams.local import Compiled, LocalEngine
 from pointsman.teams.state import RunState
 from pointsman.teams.steps import Steps
 from pointsman.teams.store.rows import RunRow
 from pointsman.teams.summary import summarise
+from pointsman.teams.temporal.names import shard_of
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Wanted:
     step: str
     pool: str
     at: str
+    shard: int = -1
+    """Which shard of the pool, where the specialist has some."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class SegmentEngine(LocalEngine):
 
     handing: Compiled | None = None
     steps: Steps | None = None
+    keys: Keys = field(default_factory=Keys)
+    """Whose runs it takes on, and how it signs those that it wakes."""
 
     def _graph(self, row: RunRow) -> Compiled:
         if self.handing is not None and not row.parent and row.team == self.services.spec.name:
@@ -73,11 +79,14 @@ class SegmentEngine(LocalEngine):
         """The steps that the run waits for."""
         snapshot = await self._graph(row).aget_state(self._config(row))
         at = str(snapshot.config.get("configurable", {}).get("checkpoint_id", ""))
-        return tuple(
-            Wanted(task.name, self._pool(task.name, cast("RunState", snapshot.values)), at)
-            for task in snapshot.tasks
-            if any(_dispatches(one.value) for one in task.interrupts)
-        )
+        state = cast("RunState", snapshot.values)
+        steps = [t.name for t in snapshot.tasks if any(_dispatches(i.value) for i in t.interrupts)]
+        found = [(step, self._pool(step, state)) for step in steps]
+        return tuple(Wanted(step, pool, at, self._shard(pool, row)) for step, pool in found)
+
+    def _shard(self, pool: str, row: RunRow) -> int:
+        shards = self.services.spec.specialist(pool).shards if pool else 0
+        return shard_of(f"{row.tenant}\x1f{row.thread}", shards)
 
     async def take_step(self, row: RunRow, step: str, *, at: str) -> None:
         """Take one step and checkpoint what it gave. No change when the run went on since `at`."""
