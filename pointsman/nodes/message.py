@@ -360,6 +360,8 @@ class Message(Frozen):
     time: AwareDatetime = Field(default_factory=_now)
     priority: int = Field(default=5, ge=0, le=9)
     """0 is most urgent, 9 least."""
+    traceparent: str = Field(default="", pattern="^(?:00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?$")
+    """The span it was sent from (W3C Trace Context, version 00); empty where nothing traces."""
     payload: Payload
 
     @property
@@ -375,6 +377,7 @@ class Message(Frozen):
             sender=sender,
             receiver=self.sender,
             priority=self.priority,
+            traceparent=self.traceparent,
             payload=payload,
         )
 

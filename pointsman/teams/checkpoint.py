@@ -9,7 +9,13 @@ from typing import Any
 
 import aiosqlite
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+)
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
@@ -41,6 +47,15 @@ class FencedSaver(AsyncSqliteSaver):
         """Raises RunBusy when the lease is over."""
         await check_fence()
         await super().aput_writes(config, writes, task_id, task_path)
+
+
+Saver = BaseCheckpointSaver[str]
+"""Where a graph keeps its checkpoints."""
+
+
+def memory_saver() -> InMemorySaver:
+    """A saver that keeps nothing: for a replay."""
+    return InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=None))
 
 
 @asynccontextmanager

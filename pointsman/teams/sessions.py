@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pointsman.errors import Misconfigured, PointsmanError
 from pointsman.nodes.gateway.transports import Transports
+from pointsman.teams import gauges
 from pointsman.teams.bounds import Bounds
 from pointsman.teams.children import OpenCrew
 from pointsman.teams.family import members, nested
@@ -156,7 +157,6 @@ class Sessions:
                 self._inner = {
                     one.spec.name: one.sessions.inside(self, home)
                     for one in nested(self.spec).values()
-                    if isinstance(one.sessions, Sessions)
                 }
         services = open_services(
             self.spec, settings, on_ticket=self.on_ticket, transports=self.transports,
@@ -196,12 +196,14 @@ async def _sweeping(engine: "LocalEngine", seconds: float) -> AsyncGenerator[Non
     """Reminders, expiries and escalations happen in time while the block runs."""
 
     async def sweep() -> None:
+        await gauges.refresh(engine.services)
         while True:
             await asyncio.sleep(seconds)
             try:
                 await engine.recover()
             except PointsmanError as error:
                 log.warning("looking what time decided failed: %s", error)
+            await gauges.refresh(engine.services)
 
     task = asyncio.create_task(sweep())
     try:
@@ -210,3 +212,4 @@ async def _sweeping(engine: "LocalEngine", seconds: float) -> AsyncGenerator[Non
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        gauges.forget(engine.services)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 async def streamed(engine: "LocalEngine", row: RunRow, *, pieces: bool) -> AsyncGenerator[Recorded]:
     """Submit the run and give its events; the last one is RunEnded. See `Team.stream`."""
-    await engine.services.recorder.begin(row.run)
+    await engine.services.recorder.begin(row.run, row)
     queue = engine.services.recorder.listen(row.run, pieces=pieces)
     work = asyncio.create_task(engine.submit(row))
     repeated = True

@@ -277,7 +277,7 @@ class Team(Desk):
             prompts=prompts or spec.prompts,
         )  # fmt: skip
         other._sessions = self._sessions.apart(other.spec)  # noqa: SLF001 (its own class)
-        other._sessions.rollout = rollout or other._sessions.rollout  # noqa: SLF001
+        other._sessions.rollout = rollout or other._sessions.rollout  # noqa: SLF001 (likewise)
         return other
 
     def _row(

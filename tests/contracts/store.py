@@ -11,7 +11,10 @@ from tests.contracts.ledger import LedgerContract
 from tests.contracts.releases import ReleaseContract
 from tests.contracts.rows import NOW, a_grant, a_result, a_run, a_ticket, claim
 from tests.contracts.runs import RunContract
+from tests.contracts.searching import SearchContract
+from tests.contracts.serving import ServingContract
 from tests.contracts.tickets import TicketContract
+from tests.contracts.usage import UsageContract
 from tests.contracts.vault import VaultContract
 
 __all__ = ["NOW", "StoreContract", "a_grant", "a_result", "a_run", "a_ticket", "claim"]
@@ -26,6 +29,9 @@ class StoreContract(
     BoardContract,
     LeaseContract,
     ReleaseContract,
+    SearchContract,
+    UsageContract,
+    ServingContract,
 ):
     """What every Store promises."""
 

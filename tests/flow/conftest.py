@@ -1,11 +1,21 @@
 """What the flow tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pointsman.nodes.gateway.scripted import ScriptedTransport
+from tests.flow.replayed import Replayed
 from tests.flow.shop import Shop, script
+
+_DEPLOY = "the team is another one when the run goes on: no one team is what made it"
+CHANGED: dict[str, str] = {
+    "test_a_newer_policy_forbids_an_open_ticket": _DEPLOY,
+    "test_a_changed_schema_supersedes": _DEPLOY,
+    "test_a_specialist_that_is_gone_ends_the_run_clearly": _DEPLOY,
+}
+"""Tests whose runs cannot be replayed as they were made, and why."""
 
 
 @pytest.fixture
@@ -24,3 +34,13 @@ def shop(home: Path) -> Shop:
 def model() -> ScriptedTransport:
     """The scripted model, which remembers what it was asked."""
     return ScriptedTransport(script)
+
+
+@pytest.fixture(autouse=True)
+def every_run_replays(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every run that a test leaves ended or waiting is replayed, and differs nowhere."""
+    with Replayed() as runs:
+        yield
+    found = "" if request.node.originalname in CHANGED else runs.differences()
+    if found:
+        pytest.fail(f"A replay differs.\n{found}", pytrace=False)

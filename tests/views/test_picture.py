@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.views.picture import Picture, Role, mermaid
+from pointsman import Specialist, Team
+from pointsman.nodes.panel import Panel
+from pointsman.nodes.plan import Plan
+from pointsman.views.picture import Picture, Role, mermaid, picture_of
 from pointsman.views.svg import png, svg
 
 BILLING = Role(
@@ -45,6 +48,51 @@ def test_a_team_that_only_reads_has_no_gate() -> None:
     team = Picture("advice", (ADVICE,), ("advice",))
     assert "gate" not in mermaid(team)
     assert "approval" not in svg(team)
+
+
+GIVEN = Picture(
+    "incident",
+    (
+        Role("lead", "incidents", gives_tasks_to=("logs", "repair")),
+        Role("logs", "what the logs say", (("read_logs", "read"),)),
+        Role("repair", "fixes", inside="crew", fallback=True),
+    ),
+    ("lead",),
+)
+
+
+def test_who_gives_tasks_is_drawn() -> None:
+    """Members of a plan hang on who gives them tasks; their results are not the run's answer."""
+    text = mermaid(GIVEN)
+    assert "  s1 -. gives tasks to .-> s2\n" in text
+    assert "  s1 -. gives tasks to .-> s3\n" in text
+    assert [line for line in text.splitlines() if "--> finish" in line] == ["  s1 --> finish"]
+    assert "team crew" in text
+    drawn = svg(GIVEN)
+    assert drawn.count('marker-end="url(#blue)"') == 3, "two edges and the legend"
+    assert "gives tasks to" in drawn
+    assert "team crew · rule fallback" in drawn
+
+
+def test_who_gets_tasks_and_messages_answers_too() -> None:
+    """A member that the router or a hand-off may choose still ends runs."""
+    lead = Role("lead", "incidents", hands_off_to=("logs",), gives_tasks_to=("logs", "repair"))
+    team = Picture("t", (lead, *GIVEN.roles[1:]), ("lead", "repair"))
+    assert [role.name for role in team.answering] == ["lead", "logs", "repair"]
+
+
+def test_a_team_with_plans_is_read() -> None:
+    """A plan's and a panel's members, and the team inside, come out of the team's description."""
+    a, b = Specialist("a", handles="a"), Specialist("b", handles="b")
+    inner = Team("inner", specialists=[Specialist("c", handles="c")])
+    crew = Specialist("crew", handles="all of c", does=inner)
+    panel = Specialist("panel", handles="p", does=Panel((a, b)))
+    lead = Specialist("lead", handles="l", does=Plan((panel, crew)))
+    team = Team("outer", specialists=[lead, panel, a, b, crew])
+    drawn = {role.name: role for role in picture_of(team).roles}
+    assert drawn["lead"].gives_tasks_to == ("panel", "crew")
+    assert drawn["panel"].gives_tasks_to == ("a", "b")
+    assert (drawn["crew"].inside, drawn["crew"].gives_tasks_to) == ("inner", ())
 
 
 @given(ANY_TEXT, ANY_TEXT)

@@ -10,7 +10,9 @@ from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.nodes.message import Message
 from pointsman.teams.approvals.audit import AuditEntry
 from pointsman.teams.result import Result
-from pointsman.teams.store import auditrows
+from pointsman.teams.search import NEWEST, RunFilter
+from pointsman.teams.store import auditrows, searchrows
+from pointsman.teams.store.accessrows import AccessRows
 from pointsman.teams.store.boardrows import BoardRows
 from pointsman.teams.store.effectrows import EffectRows
 from pointsman.teams.store.eventrows import EventRows
@@ -18,19 +20,20 @@ from pointsman.teams.store.leaserows import LeaseRows
 from pointsman.teams.store.logrows import LogRows
 from pointsman.teams.store.releaserows import ReleaseRows
 from pointsman.teams.store.rows import RunRow, RunState
+from pointsman.teams.store.searchrows import SearchRows
+from pointsman.teams.store.steprows import StepRows
+from pointsman.teams.store.submissionrows import SubmissionRows
 from pointsman.teams.store.ticketrows import TicketRows
+from pointsman.teams.store.usagerows import UsageRows
 from pointsman.teams.store.vaultrows import VaultTable
 
 _STATE: TypeAdapter[RunState] = TypeAdapter(RunState)
 _RUN = (
     "run, team, thread, tenant, request, state, root_thread, nested, seconds_left, budget_usd,"
     " budget_calls, seconds, cancelled_by, result, parent, root, task, pinned,"
-    " attempt, dropped, release"
+    " attempt, dropped, release, fork_of, fork_at, simulated"
 )
-_FAILED = (
-    "state IN ('failed', 'partial') AND (state = 'failed'"
-    " OR coalesce(json_extract(result, '$.error'), '') != '')"
-)
+_FAILED = "state IN ('failed', 'partial') AND (state = 'failed' OR error != '')"
 """Failed, or failed after a part of it was done."""
 _OFFSPRING = (
     "WITH RECURSIVE tree (run, depth) AS (SELECT ?1, 0 UNION ALL"
@@ -39,7 +42,19 @@ _OFFSPRING = (
 
 
 class SqliteStore(
-    TicketRows, EffectRows, EventRows, LogRows, VaultTable, BoardRows, LeaseRows, ReleaseRows
+    TicketRows,
+    EffectRows,
+    EventRows,
+    LogRows,
+    VaultTable,
+    BoardRows,
+    LeaseRows,
+    ReleaseRows,
+    AccessRows,
+    SubmissionRows,
+    SearchRows,
+    UsageRows,
+    StepRows,
 ):
     """`Store` on one SQLite file. Timestamps are seconds since the epoch by `clock`."""
 
@@ -50,17 +65,23 @@ class SqliteStore(
             row.run, row.team, row.thread, row.tenant, row.request.model_dump_json(), row.state,
             row.root_thread, row.nested, row.seconds_left, row.budget_usd, row.budget_calls,
             row.seconds, row.cancelled_by, None, row.parent, row.root, row.task, row.pinned,
-            row.attempt, row.dropped, row.release, self._clock(),
+            row.attempt, row.dropped, row.release, row.fork_of, row.fork_at, row.simulated,
         )  # fmt: skip
-        marks = ",".join("?" * len(values))
-        sql = f"INSERT OR IGNORE INTO runs ({_RUN}, created) VALUES ({marks})"  # noqa: S608 (constants)
+        marks = ",".join("?" * (len(values) + 3))
+        sql = f"INSERT OR IGNORE INTO runs ({_RUN}, created, place, text) VALUES ({marks})"  # noqa: S608 (constants)
+        text = searchrows.request_text(row.request)
         inherit = (
             "UPDATE runs SET cancelled_by = p.cancelled_by FROM runs p"
             " WHERE runs.run = ? AND p.run = runs.parent AND p.cancelled_by != ''"
         )
 
         def add(db: Connection) -> bool:
-            new = db.execute(sql, values).rowcount == 1
+            now = self._clock()
+            place = searchrows.free_place(db, now)
+            begins = text[: searchrows.TEXT_SHOWN]
+            new = db.execute(sql, (*values, now, place, begins)).rowcount == 1
+            if new:
+                searchrows.add_text(db, place, text)
             if new and row.parent:
                 db.execute(inherit, (row.run,))
             return new
@@ -74,28 +95,25 @@ class SqliteStore(
     async def runs(
         self, team: str, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100
     ) -> tuple[RunRow, ...]:
-        where, values = ["team = ?"], [team]
-        if states:
-            where.append(f"state IN ({','.join('?' * len(states))})")
-            values += states
-        if thread:
-            where.append("thread = ?")
-            values.append(thread)
-        sql = f"SELECT {_RUN} FROM runs WHERE {' AND '.join(where)} ORDER BY created DESC LIMIT ?"  # noqa: S608 (constants)
-        return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, (*values, limit)))))
+        wanted = RunFilter(thread=thread, states=tuple(states), children=True)
+        sql, values = searchrows.listed(f"{_RUN}, place", team, wanted, (0, NEWEST))
+        every = (*values, limit)
+        return await self._read(lambda db: tuple(_run_row(r[:-1]) for r in db.execute(sql, every)))
 
     async def move_run(
         self, run: str, to: RunState, *, frm: Sequence[RunState], result: Result | None = None
     ) -> bool:
-        text = None if result is None else result.model_dump_json()
-        specialist = "" if result is None else result.specialist
-        sql = (
-            "UPDATE runs SET state = ?, result = coalesce(?, result), specialist = ?"  # noqa: S608
-            f" WHERE run = ? AND state IN ({','.join('?' * len(frm))})"
-        )
-        return await self._do(
-            lambda db: db.execute(sql, (to, text, specialist, run, *frm)).rowcount == 1
-        )
+        marks = ",".join("?" * len(frm))
+        sql = f"UPDATE runs SET state = ?, ended = ? WHERE run = ? AND state IN ({marks})"  # noqa: S608 (constants)
+
+        def move(db: Connection) -> bool:
+            ended = None if to in ("running", "waiting") else self._clock()
+            moved = db.execute(sql, (to, ended, run, *frm)).rowcount == 1
+            if moved:
+                searchrows.save_result(db, run, result)
+            return moved
+
+        return await self._do(move)
 
     async def decided_runs(self, team: str) -> tuple[str, ...]:
         sql = (
@@ -128,13 +146,14 @@ class SqliteStore(
     async def dead(self, team: str, *, limit: int = 500) -> tuple[RunRow, ...]:
         sql = (
             f"SELECT {_RUN} FROM runs WHERE team = ? AND parent = '' AND dropped = '' AND {_FAILED}"  # noqa: S608 (constants)
-            " ORDER BY created LIMIT ?"
+            " AND fork_of = '' ORDER BY created LIMIT ?"
         )
         return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, (team, limit)))))
 
     async def redrive(self, row: RunRow, entry: AuditEntry) -> bool:
-        sql = (  # the parts are constants
-            "UPDATE runs SET state = 'running', result = NULL, dropped = '', attempt = attempt + 1,"  # noqa: S608
+        sql = (
+            "UPDATE runs SET state = 'running', result = NULL, dropped = '', attempt = attempt + 1,"  # noqa: S608 (constants)
+            " usd = NULL, calls = 0, error = '', ended = NULL,"
             " root_thread = run || '~' || (attempt + 1), seconds_left = ?, budget_usd = ?,"
             f" budget_calls = ? WHERE run = ? AND attempt = ? AND NOT nested AND {_FAILED}"
         )
@@ -179,10 +198,10 @@ class SqliteStore(
     ) -> tuple[RunRow, ...]:
         sql = (
             f"SELECT {_RUN} FROM runs WHERE team = ? AND release = ? AND release != ''"  # noqa: S608 (constants)
-            " AND created >= ? AND parent = '' AND state NOT IN ('running', 'waiting')"
-            " ORDER BY created DESC, rowid DESC LIMIT ?"
+            " AND place >= ? AND created >= ? AND parent = '' AND fork_of = ''"
+            " AND state NOT IN ('running', 'waiting') ORDER BY place DESC LIMIT ?"
         )
-        values = (team, release, since, limit)
+        values = (team, release, searchrows.place_at(since), since, limit)
         return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, values))))
 
     # The journal
@@ -208,7 +227,8 @@ class SqliteStore(
 
 def _run_row(row: tuple[object, ...]) -> RunRow:
     (run, team, thread, tenant, request, state, checkpoints, nested, left, *rest) = row
-    (usd, calls, secs, by, res, parent, root, task, pinned, attempt, dropped, release) = rest
+    (usd, calls, secs, by, res, parent, root, task, pinned, attempt, dropped, *named) = rest
+    (release, fork_of, fork_at, simulated) = named
     return RunRow(
         run=str(run),
         team=str(team),
@@ -231,6 +251,9 @@ def _run_row(row: tuple[object, ...]) -> RunRow:
         attempt=attempt if isinstance(attempt, int) else 1,
         dropped=str(dropped),
         release=str(release),
+        fork_of=str(fork_of),
+        fork_at=str(fork_at),
+        simulated=bool(simulated),
     )
 
 

@@ -79,7 +79,7 @@ def dead_show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
       pointsman dead show r3fa2c1d0
     """
     from pointsman.nodes.message import request_of
-    from pointsman.views.cli.listing import show_timeline
+    from pointsman.views.cli.listing import show_record
     from pointsman.views.cli.record import of_event, of_result, put
     from pointsman.views.cli.session import opened, run_of
     from pointsman.views.visible import one_line
@@ -90,6 +90,7 @@ def dead_show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
             row = await session.team.run_row(name)
             result, events = await session.team.result(name), await session.team.events(name)
             effects = await session.team.effects(name)
+            record = await session.team.record(name)
         if as_json:
             wrote: list[JsonValue] = [
                 {"tool": e.tool, "state": e.state, "result": e.result} for e in effects
@@ -98,10 +99,7 @@ def dead_show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
             put({**_record(row), **of_result(result), "events": events_json, "effects": wrote})
             return DONE
         click.echo(f"asked: {one_line(request_of(row.request).text)}")
-        show_timeline(result, events)
-        for effect in effects:
-            said = f": {one_line(effect.result)}" if effect.result else ""
-            click.echo(f"effect {effect.tool} {effect.state}{said}")
+        show_record(record, result)
         return DONE
 
     return drive(work, kept=lambda: UNCHANGED)
