@@ -31,7 +31,9 @@ class TapedGuard:
         """The guarded node."""
 
         async def reached(message: Message, run: Run) -> Message:
-            _reached.get().append(True)
+            went = _reached.get(None)
+            if went is not None:
+                went.append(True)
             return await inner(message, run)
 
         behind = self.guard.wrap(reached)

@@ -84,6 +84,10 @@ async def at_door(
     met = Met(kind="bound", step=run.step, name=door.tool.name, digest=key, n=run.occurrences[key])
     run.occurrences[key] += 1
     then = run.tape.played(met)
+    if then is not None and then.outcome == "held":
+        came = await through(door.filtered, ticket, door.tool, run, perform)
+        run.tape.keep(then)
+        return came.model_copy(update={"text": then.text}) if isinstance(came, Outcome) else came
     if then is not None:
         run.tape.keep(then)
         for event in then.events:
@@ -98,7 +102,16 @@ async def at_door(
         told.append(event)
         run.emit(event)
 
-    came = await through(behind, ticket, door.tool, replace(run, emit=both), perform)
+    plain: list[str] = []
+
+    async def performed(args: JsonObject) -> Came:
+        came = await perform(args)
+        plain[:] = [] if isinstance(came, Ticket) else [came.text]
+        return came
+
+    came = await through(behind, ticket, door.tool, replace(run, emit=both), performed)
+    if isinstance(came, Outcome) and [came.text] != plain:  # a guard changed what it gave back
+        run.tape.keep(met.model_copy(update={"outcome": "held", "text": came.text}))
     if isinstance(came, Stopped):
         text = f"{came.held}\n{came.text}"
         run.tape.keep(met.model_copy(update={"text": text, "events": tuple(told)}))

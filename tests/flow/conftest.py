@@ -14,6 +14,9 @@ CHANGED: dict[str, str] = {
     "test_a_newer_policy_forbids_an_open_ticket": _DEPLOY,
     "test_a_changed_schema_supersedes": _DEPLOY,
     "test_a_specialist_that_is_gone_ends_the_run_clearly": _DEPLOY,
+    "test_a_tool_that_is_gone_is_refused": _DEPLOY,
+    "test_a_limit_of_today_binds_a_ticket_of_yesterday": _DEPLOY,
+    "test_changed_arguments_never_run": "the test changes a row of the store by hand",
 }
 """Tests whose runs cannot be replayed as they were made, and why."""
 

@@ -44,8 +44,8 @@ class AuditEntry(Frozen):
     release: str = ""
     """Which release was promoted or rolled back."""
     token: str = ""
-    """Which access token was issued or withdrawn, `to` then names whose it is; or which one was signed
-    in with, `to` then says from which address."""
+    """Which access token was issued or withdrawn, `to` then names whose it is; or which one was
+    signed in with, `to` then says from which address."""
     action: Action
     by: str
     """A person, `policy:<rule>`, `grant:<id>`, `clock`, `run` or `watch`."""

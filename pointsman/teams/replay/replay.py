@@ -73,18 +73,23 @@ async def _seed(store: PlayStore, source: Store, then: Recording, row: RunRow) -
 
 async def _to_the_end(engine: PlayEngine, store: PlayStore, play: Play, row: RunRow) -> None:
     await engine.play(row)
-    while await decide(store, play):
+    while await decide(store, play) or await _cancelled(engine, store, play):
         await engine.play(row)
-    services = engine.services
-    for recording in [*play.runs.values()]:
-        run = await store.find_run(recording.row.run)
-        if run is None:
-            continue
-        if recording.row.state == "cancelled" and run.state == "waiting":
+    for run in [*play.runs]:
+        found = await store.find_run(run)
+        while found is not None and await decide(store, play, ended=True):
+            await closing.compensate(engine.services.of(found.team), found)
+
+
+async def _cancelled(engine: PlayEngine, store: PlayStore, play: Play) -> bool:
+    """Cancel the next run that waits and was cancelled while it waited. Whether there was one."""
+    for name, recording in [*play.runs.items()]:
+        run, by = await store.find_run(name), recording.row.cancelled_by
+        if run is not None and run.state == "waiting" and by and recording.row.state == "cancelled":
             await _unheard(store, play, run)
-            await closing.cancel(services.of(run.team), run, recording.row.cancelled_by)
-        while await decide(store, play, ended=True):
-            await closing.compensate(services.of(run.team), run)
+            await closing.cancel(engine.services.of(run.team), run, by)
+            return True
+    return False
 
 
 async def _unheard(store: PlayStore, play: Play, run: RunRow) -> None:

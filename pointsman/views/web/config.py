@@ -44,8 +44,8 @@ class Own:
 class WebConfig:
     """How the server is set up. Times are in seconds."""
 
-    url: str
-    """Where it listens: `http://127.0.0.1:8321`."""
+    url: str = "http://127.0.0.1:8321"
+    """Where it listens."""
     console: bool = True
     api: bool = False
     metrics: bool = True

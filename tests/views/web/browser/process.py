@@ -12,7 +12,7 @@ from pointsman.teams.access import ROLES, Role, issue
 from pointsman.views.web.app import web_app
 from pointsman.views.web.binding import Binding
 from pointsman.views.web.config import WebConfig
-from pointsman.views.web.serving import serve
+from pointsman.views.web.server import serve
 from tests.views.web.browser.shop import ATTACK, make_team
 
 PEOPLE: tuple[tuple[str, str, Role], ...] = (
@@ -41,7 +41,7 @@ async def served(home: Path, *public: str) -> None:
     config = WebConfig(url, made=tuple(made.values()), look_seconds=0.1, public_urls=public)
     async with team:
         say({"url": url, **{key: one.secret for key, one in made.items()}})
-        await serve(web_app(team, config), binding, listening)
+        await serve(web_app(team, config), listening)
 
 
 async def asked(home: Path) -> None:

@@ -34,11 +34,15 @@ def visit(one: Console, page: str, runs: tuple[str, str]) -> Page:
     one.goto(
         {"run": f"runs/{wrote}?step=4", "compare": f"compare?a={wrote}&b={read}"}.get(page, page)
     )
+    there = {  # each on its own page: the one before it may still stand
+        "now": ".page-now .run", "inbox": ".pm-card", "runs": ".page-runs .run",
+        "run": ".page-run .step", "team": ".page-team .place",
+        "costs": ".page-costs :is(.plot, .empty)", "evals": ".page-evals :is(.empty, table)",
+        "compare": ".page-compare .pair",
+    }  # fmt: skip
+    expect(one.page.locator(there[page]).first).to_be_visible()
     expect(one.page.locator("main h1")).to_be_visible()
     expect(one.page.locator(".loading")).to_have_count(0)
-    there = {"now": ".run", "inbox": ".pm-card", "runs": ".run", "run": ".step", "team": ".place",
-             "costs": ".plot, .empty", "evals": ".empty, table", "compare": ".pair"}  # fmt: skip
-    expect(one.page.locator(there[page]).first).to_be_visible()
     return one.page
 
 
