@@ -93,9 +93,7 @@ def specialist_ladder(
         return main
     backed = FallbackGuard(
         fallback=guarded(fallback, [*on("filter"), approval]),
-        instead=guarded(
-            fallback, [*map(TapedGuard, on("rate")), *on("filter"), approval]
-        ),
+        instead=guarded(fallback, [*map(TapedGuard, on("rate")), *on("filter"), approval]),
     )
     return backed.wrap(main)
 

@@ -86,7 +86,8 @@ async def _looked(
             await services.store.add_summary(row, made)
             before, kept = made, half
     quotes = () if before is None else (Quote(origin="model", source=SUMMARY, text=before.text),)
-    quotes += await _facts(spec, row, request)
+    if not run.tape.plays:
+        quotes += await _facts(spec, row, request)
     return kept, quotes
 
 

@@ -95,6 +95,10 @@ class Steps:
         tape = services.recorder.step(row, Beginning(in_attempt("intake", row), facts=facts))
         durable = tape.facts.durable
         recalled = await recall(self._spec, await _at_hand(services, row), row, request, tape)
+        memory = self._spec.memory
+        if memory.summary or memory.facts is not None:
+            # After a crash nothing else says what was recalled: the log alone does not.
+            await services.recorder.flush(row.run, 0.0)
         earlier = recalled.messages
         turns = (turn for turn, _ in _spoken(earlier))
         seen = request.model_copy(

@@ -27,7 +27,7 @@ def asking(run: str, text: str, **change: object) -> RunRow:
 
 async def _filled(store: Store, clock: list[float]) -> None:
     """Runs of every kind, some in the same moment, and one of another team."""
-    dice = random.Random(8)  # noqa: S311 (no secret)
+    dice = random.Random(8)
     for n in range(60):
         clock[0] += dice.choice((0.0, 0.0, 0.5, 3.0))
         text = " ".join(dice.sample(WORDS, 3))

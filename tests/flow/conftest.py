@@ -9,6 +9,7 @@ from pointsman.nodes.gateway.scripted import ScriptedTransport
 from tests.flow.replayed import Replayed
 from tests.flow.shop import Shop, script
 
+_BY_HAND = "the test changes the store by hand"
 _DEPLOY = "the team is another one when the run goes on: no one team is what made it"
 CHANGED: dict[str, str] = {
     "test_a_newer_policy_forbids_an_open_ticket": _DEPLOY,
@@ -16,7 +17,11 @@ CHANGED: dict[str, str] = {
     "test_a_specialist_that_is_gone_ends_the_run_clearly": _DEPLOY,
     "test_a_tool_that_is_gone_is_refused": _DEPLOY,
     "test_a_limit_of_today_binds_a_ticket_of_yesterday": _DEPLOY,
-    "test_changed_arguments_never_run": "the test changes a row of the store by hand",
+    "test_a_deploy_without_the_target_supersedes": _DEPLOY,
+    "test_who_left_the_team_gets_nothing": _DEPLOY,
+    "test_changed_arguments_never_run": _BY_HAND,
+    "test_arguments_changed_after_the_claim_do_not_run": _BY_HAND,
+    "test_a_damaged_file_is_store_broken": _BY_HAND,
 }
 """Tests whose runs cannot be replayed as they were made, and why."""
 

@@ -270,7 +270,7 @@ def main() -> None:
     whole.count()
     chosen = whole.points
     if given.sample:
-        chosen = sorted(random.Random(given.seed).sample(chosen, given.sample))  # noqa: S311
+        chosen = sorted(random.Random(given.seed).sample(chosen, given.sample))
     asked: Counter[str] = Counter()
     for number, point, label in chosen:
         try:

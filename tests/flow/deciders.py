@@ -24,7 +24,7 @@ async def _decide(store: SqliteStore, process: int, thread: int, each: int) -> d
     """One thread's decisions, in its own event loop; those that counted."""
     team = shop_team(store._path.parent)
     by = f"p{process}t{thread}"
-    order = random.Random(by)  # noqa: S311 - seeded
+    order = random.Random(by)
     tickets = [t.id for t in await store.tickets(team.name, limit=1000)]
     order.shuffle(tickets)
     won: dict[str, list[str]] = {}

@@ -149,7 +149,14 @@ def _request(met: Met, parts: Mapping[str, str]) -> JsonObject:
 
 def _all_met(recording: Recording, name: str) -> list[Met]:
     found = (met for row in recording.groups[name] for met in row.body.met)
-    return [met for met in found if met.kind in ("model", "read") and met.outcome != "cut"]
+    # A summary was asked for while the thread was recalled, which is played as a whole.
+    return [
+        met
+        for met in found
+        if met.kind in ("model", "read")
+        and met.outcome != "cut"
+        and met.asked.get("purpose") != "summary"
+    ]
 
 
 def _unlike(then: Sequence[Met], now: Sequence[Met]) -> tuple[list[Met], list[Met]]:

@@ -127,8 +127,8 @@ class PlayTape(StepTape):
         if not self.plays:
             return self._while_equal(met, held)
         found = self._same(met, held)
-        if found is None and met.kind == "bound":
-            return None
+        if found is None and met.kind in ("bound", "memory"):
+            return None  # no guard said no; what was recalled stands in the log
         if found is None:
             found = self._in_its_place(met, held)
         if found is None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from pointsman.errors import BadInput, Conflict
+from pointsman.nodes.event import TicketDecided
 from pointsman.teams import closing
 from pointsman.teams.replay.compare import Divergence, divergences
 from pointsman.teams.replay.engine import PlayEngine, play_engine
@@ -12,7 +13,7 @@ from pointsman.teams.replay.store import PlayStore, decided
 from pointsman.teams.sessions import Sessions
 from pointsman.teams.store.protocol import Store
 from pointsman.teams.store.rows import RunRow
-from pointsman.teams.tickets import Ticket
+from pointsman.teams.tickets import DECIDED, Ticket
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ async def _to_the_end(engine: PlayEngine, store: PlayStore, play: Play, row: Run
         found = await store.find_run(run)
         while found is not None and await decide(store, play, ended=True):
             await closing.compensate(engine.services.of(found.team), found)
+        if found is not None and found.state == "waiting":
+            await _unheard(store, play, found, all_closed=True)
 
 
 async def _cancelled(engine: PlayEngine, store: PlayStore, play: Play) -> bool:
@@ -92,11 +95,12 @@ async def _cancelled(engine: PlayEngine, store: PlayStore, play: Play) -> bool:
     return False
 
 
-async def _unheard(store: PlayStore, play: Play, run: RunRow) -> None:
-    """Decisions that nobody acted on before the run was cancelled."""
+async def _unheard(store: PlayStore, play: Play, run: RunRow, *, all_closed: bool = False) -> None:
+    """What became of tickets that the run did not act on (any more): decisions, and with
+    `all_closed` whatever closed them."""
     for ticket in await store.tickets(run.team, status="pending", run=run.run):
         then = play.ticket(ticket)
-        if then is not None and then.decision:
+        if then is not None and not then.open and (then.decision or all_closed):
             await store.adopt(decided(ticket, then))
 
 
@@ -125,6 +129,10 @@ def _closed(then: Ticket, recording: Recording) -> bool:
     """Whether the recorded run acted on the ticket: it was decided, or closed under its feet."""
     if then.status in ("pending", "cancelled"):
         return False
+    told = (r.event for r in recording.events)
+    heard = any(isinstance(e, TicketDecided) and e.ticket == then.id for e in told)
+    if then.status in DECIDED and then.settled is None and not heard:
+        return False  # nobody woke the run after it
     if then.decided is not None or then.status == "expired":
         return True
     return then.status == "superseded" and any(

@@ -22,8 +22,8 @@ from pointsman.views.cli.webserver import Served, Where, need_the_extra, serve_w
 @click.pass_obj
 def console(
     project: Project, host: str, port: int | None, tls_cert: Path | None, tls_key: Path | None,
-    public: tuple[str, ...], insecure: bool, by: str, browse: bool, no_token: bool,  # noqa: FBT001 (click passes options by name)
-    with_api: bool, as_json: bool,  # noqa: FBT001
+    public: tuple[str, ...], insecure: bool, by: str, browse: bool, no_token: bool,
+    with_api: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Serve a page that shows what the team does, live, and where its tickets are decided.
 

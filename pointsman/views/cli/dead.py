@@ -35,7 +35,7 @@ def dead() -> None:
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
 @as_json
 @click.pass_obj
-def dead_list(project: Project, limit: int, as_json: bool) -> int:  # noqa: FBT001
+def dead_list(project: Project, limit: int, as_json: bool) -> int:
     """List the dead letters, oldest first: what was asked, and why it failed.
 
     \b
@@ -71,7 +71,7 @@ def dead_list(project: Project, limit: int, as_json: bool) -> int:  # noqa: FBT0
 @click.argument("run")
 @as_json
 @click.pass_obj
-def dead_show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
+def dead_show(project: Project, run: str, as_json: bool) -> int:
     """Show RUN whole: the request, every step of every attempt, its effects and its tickets.
 
     \b
@@ -117,7 +117,7 @@ def dead_show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
 @click.pass_obj
 def dead_redrive(
     project: Project, run: str, by: str, reason: str, deadline: float | None,
-    budget: float | None, as_json: bool,  # noqa: FBT001
+    budget: float | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Begin RUN anew. What it is known to have written is not written twice; models are asked anew.
 

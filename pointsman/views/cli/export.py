@@ -18,7 +18,7 @@ from pointsman.views.cli.project import Project
 )  # fmt: skip
 @as_json
 @click.pass_obj
-def export(project: Project, run: str, html: Path | None, as_json: bool) -> int:  # noqa: FBT001
+def export(project: Project, run: str, html: Path | None, as_json: bool) -> int:
     """Write all that is on record of RUN: messages, routes, verdicts, calls, tickets, effects.
 
     What filters took out of texts stays out. What the team's tools gave back and what people said

@@ -37,7 +37,7 @@ def fork(
     answers: Literal["recorded", "live"],
     effects: Literal["simulate", "allow"],
     by: str,
-    as_json: bool,  # noqa: FBT001 (click passes options by name)
+    as_json: bool,
 ) -> int:
     """Go over RUN as recorded until a step, and on from there another way, as a run of its own.
 

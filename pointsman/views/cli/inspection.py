@@ -15,7 +15,7 @@ from pointsman.views.cli.project import Project
 @click.argument("run")
 @as_json
 @click.pass_obj
-def show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
+def show(project: Project, run: str, as_json: bool) -> int:
     """Show what happened in RUN, step by step: routes, guard verdicts, model and tool calls,
     tickets, effects, the runs it gave work to, and what it cost.
 
@@ -96,7 +96,7 @@ def graph(project: Project, output: Path | None) -> int:
 @click.command()
 @as_json
 @click.pass_obj
-def models(project: Project, as_json: bool) -> int:  # noqa: FBT001
+def models(project: Project, as_json: bool) -> int:
     """List the models of each tier, first choice first, and whether they are set up. Calls none.
 
     Exits 1 when a tier has no model that could answer.

@@ -141,8 +141,8 @@ def cli(
     project: Path | None,
     team: str | None,
     home: Path | None,
-    log_json: bool,  # noqa: FBT001 - click passes options by name
-    debug: bool,  # noqa: FBT001 - read from the command line itself
+    log_json: bool,
+    debug: bool,
 ) -> None:
     """Teams of LLM specialists: routed, guarded, approved by people, effects once.
 

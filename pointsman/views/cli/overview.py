@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.command()
 @as_json
 @click.pass_obj
-def overview(project: Project, as_json: bool) -> int:  # noqa: FBT001
+def overview(project: Project, as_json: bool) -> int:
     """Show how the team does: what is open, what broke, today's spend, the last hour's pace.
 
     Today is the UTC day. Times leave out the wait for people, and are up to 4.8 % off.

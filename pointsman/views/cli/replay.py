@@ -11,7 +11,7 @@ from pointsman.views.cli.project import Project
 @click.argument("run")
 @as_json
 @click.pass_obj
-def replay(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
+def replay(project: Project, run: str, as_json: bool) -> int:
     """Play RUN again with the code and the prompts of now, and say where it differs.
 
     RUN is a run's id or the beginning of one. Models answer from the journal, reads and writes from

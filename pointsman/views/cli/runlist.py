@@ -61,10 +61,10 @@ def runs(
     max_usd: float | None,
     min_seconds: float | None,
     max_seconds: float | None,
-    children: bool,  # noqa: FBT001
+    children: bool,
     limit: int,
     after: str,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """List runs, newest first: all of them, or those for which every option holds.
 

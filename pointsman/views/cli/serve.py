@@ -25,7 +25,7 @@ from pointsman.views.cli.webserver import Served, Where, need_the_extra, serve_w
 @click.pass_obj
 def serve(
     project: Project, host: str, port: int | None, tls_cert: Path | None, tls_key: Path | None,
-    public: tuple[str, ...], insecure: bool, by: str, console: bool, workers: int, waiting: int,  # noqa: FBT001 (click passes options by name)
+    public: tuple[str, ...], insecure: bool, by: str, console: bool, workers: int, waiting: int,
     rate: int, grace: float,
 ) -> int:  # fmt: skip
     """Serve the team's HTTP API: messages, runs, events, tickets. See docs/api.md.

@@ -50,7 +50,7 @@ def token() -> None:
 @click.pass_obj
 def token_new(
     project: Project, name: str, role: "Role | None", scopes: "tuple[Scope, ...]", tenant: str,
-    until: datetime | None, by: str, as_json: bool,  # noqa: FBT001
+    until: datetime | None, by: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Make a token for NAME and print its secret, this once: it is stored nowhere.
 
@@ -91,7 +91,7 @@ def token_new(
 @click.option("--all", "everything", is_flag=True, help="Also those that are over.")
 @as_json
 @click.pass_obj
-def token_list(project: Project, everything: bool, as_json: bool) -> int:  # noqa: FBT001
+def token_list(project: Project, everything: bool, as_json: bool) -> int:
     """List the tokens, newest first. Never their secrets.
 
     \b
@@ -124,7 +124,7 @@ def token_list(project: Project, everything: bool, as_json: bool) -> int:  # noq
 @by_whom
 @as_json
 @click.pass_obj
-def token_revoke(project: Project, token_id: str, by: str, as_json: bool) -> int:  # noqa: FBT001
+def token_revoke(project: Project, token_id: str, by: str, as_json: bool) -> int:
     """End TOKEN now, by its id or the beginning of it: whoever uses it is refused from then on.
 
     \b

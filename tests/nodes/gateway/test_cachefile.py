@@ -113,7 +113,7 @@ async def test_flipped_bytes(
     folder: Path, cache: ResponseCache, caplog: pytest.LogCaptureFixture, seed: int
 ) -> None:
     """A few bytes of the file are others: at worst all is asked for anew."""
-    dice = random.Random(seed)  # noqa: S311 (the same each time)
+    dice = random.Random(seed)
     file = folder / "cache.db"
     data = bytearray(file.read_bytes())
     for _ in range(2 ** (seed % 8)):

@@ -28,7 +28,7 @@ WHO = ("billing", "tech", "returns")
 
 
 def _runs() -> Iterator[tuple[object, ...]]:
-    dice = random.Random(8)  # noqa: S311 (no secret)
+    dice = random.Random(8)
     request = a_run().request.model_dump_json()
     result = a_result().model_dump_json()
     for n in range(RUNS):
@@ -57,7 +57,7 @@ def _fill(path: Path) -> None:
             " created, place, text, usd, specialist, error, release, ended, parent"
         )
         marks = ",".join("?" * 19)
-        db.executemany(f"INSERT INTO runs ({columns}) VALUES ({marks})", _runs())  # noqa: S608
+        db.executemany(f"INSERT INTO runs ({columns}) VALUES ({marks})", _runs())
         db.execute(
             "INSERT INTO run_texts (rowid, request, answer) SELECT place, text, '' FROM runs"
         )
