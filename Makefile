@@ -8,9 +8,6 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(she
 
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
-# LiteLLM keeps state in its process: once, after other tests there, its answers were not understood.
-ALONE := tests/nodes/gateway/test_litellm.py
-
 .PHONY: help demo eval test test-long check format lock clean browser
 
 help: ## Show this list
@@ -24,8 +21,7 @@ eval: $(READY) ## Run the support example's suite with the embedded model
 	@$(BIN)/pointsman --project examples/support eval run examples/support/evals/support.yaml
 
 test: $(READY) browser ## Run all tests
-	@$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile --ignore=$(ALONE)
-	@$(BIN)/python -m pytest -m "not slow" $(ALONE)
+	@$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-long: $(READY) browser ## Run the tests in full: every kill point, every example of the properties
 	@$(BIN)/python -m pytest

@@ -35,6 +35,7 @@ from pointsman.teams.tickets import Escalate as Escalate
 from pointsman.teams.tickets import Reject as Reject
 from pointsman.teams.tickets import Respond as Respond
 from pointsman.teams.tickets import Ticket as Ticket
+from pointsman.views import telemetry as telemetry
 
 __version__: str
 __all__: list[str]

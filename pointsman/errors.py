@@ -28,6 +28,7 @@ PointsmanError
 │   ├── ModelTimeout         no answer in time
 │   ├── ModelUnreachable     no connection to the host
 │   ├── RateLimited          one of our own limits; carries `retry_after`
+│   ├── Busy                 a server's queue is full; carries `retry_after`
 │   ├── CircuitOpen          a breaker is open after failures; carries `retry_after`
 │   └── NoModel              every model of a chain failed; carries the attempts
 ├── BadOutput                a model or a tool answered something that breaks its contract
@@ -40,6 +41,7 @@ PointsmanError
 │   ├── BudgetExceeded       money, tokens, calls or seconds; carries the budget
 │   └── DeadlineExceeded     time
 ├── Blocked                  a guard said no; carries the rule and the text for the user
+├── Diverged                 a replay asks for what the run's record does not hold
 ├── ToolFailed               a tool raised
 │   └── ToolTimeout          a tool gave no result in time: whether it acted is not known
 └── StoreError               the folder of state cannot be used
@@ -211,6 +213,10 @@ class RateLimited(Retryable):
     """One of our own rate limits; `retry_after` is in seconds."""
 
 
+class Busy(Retryable):
+    """As many messages wait as a server takes, or it is about to stop. Carries `retry_after`."""
+
+
 class CircuitOpen(Retryable):
     """A circuit breaker is open: what is behind it failed too often. Carries `retry_after`."""
 
@@ -289,6 +295,10 @@ class Blocked(PointsmanError):
     def __init__(self, message: str, *, rule: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.rule = rule
+
+
+class Diverged(PointsmanError):
+    """A replay asks for what the record of its run does not hold: code or prompts have changed."""
 
 
 class ToolFailed(PointsmanError):

@@ -40,8 +40,8 @@ class Approver:
             case "never":
                 return Reject(by=by, reason="The suite's approver approves nothing.")
             case "random":
-                # A draw that can be repeated: the place is the ticket, not its random id.
-                draw = random.Random(f"{trial.draw}:{ticket.shows}:{ticket.run_attempt}")  # noqa: S311
+                # The place is the ticket, not its random id.
+                draw = random.Random(f"{trial.draw}:{ticket.shows}:{ticket.run_attempt}")  # noqa: S311 (repeatable on purpose)
                 if draw.random() < self.spec.rate:
                     return _approval(ticket, by)
                 return Reject(by=by, reason="The suite's approver drew a no.")

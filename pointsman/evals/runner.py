@@ -21,6 +21,8 @@ from pointsman.evals.suite import Case, RunOptions, Suite
 from pointsman.evals.suitefile import loaded
 from pointsman.evals.tally import Tally
 from pointsman.evals.trial import AnyFunction, Observed, Target, Trial, function_target
+from pointsman.nodes import conventions as names
+from pointsman.nodes import telemetry
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.message import new_id
 
@@ -80,7 +82,9 @@ class _Work:
                 if self._spent():
                     self.ended = "budget"
                     return
-                sample = await self._sample(due)
+                about = {names.CASE: due.case.id, names.SUITE: self.suite.name}
+                with telemetry.own(names.EVALUATE_SPAN, "", about):
+                    sample = await self._sample(due)
                 self.out.add(sample)
                 self.tally.add(sample)
                 self.seen(sample, self.tally)

@@ -9,6 +9,7 @@ from pointsman.evals.record import Head, Sample
 from pointsman.evals.recordfile import lines, replacing
 from pointsman.evals.scorers.scorer import Scorer, named
 from pointsman.evals.suite import Case, Suite
+from pointsman.nodes import telemetry
 
 log = logging.getLogger("pointsman.evals")
 
@@ -31,6 +32,8 @@ async def scored(case: Case, sample: Sample, scorers: Sequence[Scorer]) -> Sampl
             log.warning("scorer %s on case %s: %s", scorer.name, case.id, error)
             unscored[scorer.name] = f"{type(error).__name__}: {error}"
             continue
+        for name, score in found.scores.items():
+            telemetry.evaluated(name, score)
         scores.update(found.scores)
         unscored.update(found.unscored)
         notes.update(found.notes)
@@ -57,7 +60,7 @@ async def rescore(record: Path, suite: Suite, scorers: Sequence[Scorer]) -> int:
                 line = await scored(case, line, scorers)  # noqa: PLW2901 (the line as it becomes)
                 count += 1
             elif isinstance(line, Head):
-                line = line.model_copy(update=versions(scorers))  # noqa: PLW2901
+                line = line.model_copy(update=versions(scorers))  # noqa: PLW2901 (likewise)
             out.write(line.model_dump_json().encode() + b"\n")
     return count
 

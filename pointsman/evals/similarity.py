@@ -104,7 +104,7 @@ async def measure(
     if len(texts) < LEAST:
         raise BadInput(f"{len(texts)} different texts are too few.", hint=f"Give {LEAST}.")
     order = sorted(texts)
-    random.Random(seed).shuffle(order)  # noqa: S311
+    random.Random(seed).shuffle(order)  # noqa: S311 (repeatable on purpose)
     nearest = _nearest(order, await _vectors(order, embed, done))
     wrong = [
         before is not None and texts[text] != texts[order[before]]

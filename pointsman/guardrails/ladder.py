@@ -32,6 +32,7 @@ from pointsman.guardrails.guard import Guard, guarded
 from pointsman.guardrails.leak import LeakGuard
 from pointsman.guardrails.overbudget import OverBudgetGuard
 from pointsman.guardrails.rate import RateGuard, RateLimit
+from pointsman.guardrails.taped import TapedGuard
 from pointsman.guardrails.timeout import TimeoutGuard
 from pointsman.nodes.message import Message
 from pointsman.nodes.node import Node
@@ -83,7 +84,8 @@ def specialist_ladder(
     def on(*rungs: Rung) -> list[Guard]:
         return [guard for rung in rungs for stands, guard in given if stands == rung]
 
-    guards = [*on("breaker", "bulkhead", "rate", "budget", "filter"), approval, timeout, contract]
+    bounds = [TapedGuard(guard) for guard in on("breaker", "bulkhead", "rate")]
+    guards = [*bounds, *on("budget", "filter"), approval, timeout, contract]
     main = guarded(node, [*guards, *on("inside")])
     if not streams(tuple(guard for _, guard in given)):
         main = _whole(main)
@@ -91,7 +93,7 @@ def specialist_ladder(
         return main
     backed = FallbackGuard(
         fallback=guarded(fallback, [*on("filter"), approval]),
-        instead=guarded(fallback, [*on("rate", "filter"), approval]),
+        instead=guarded(fallback, [*map(TapedGuard, on("rate")), *on("filter"), approval]),
     )
     return backed.wrap(main)
 

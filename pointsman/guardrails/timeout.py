@@ -33,7 +33,7 @@ class TimeoutGuard:
             if isinstance(bounds, Refusal):
                 return message.reply(bounds, sender=run.specialist)
             seconds, visit = bounds
-            timeout = asyncio.timeout(seconds)
+            timeout = visit.tape.timeout(seconds)
             ends = asyncio.get_running_loop().time() + seconds
             try:
                 async with timeout:

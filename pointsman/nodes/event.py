@@ -111,6 +111,8 @@ class ModelFailed(Frozen):
     error: str
     message: str
     next: str = ""
+    seconds: float = 0.0
+    """How long the call took, where it was made."""
 
 
 class Summarised(Frozen):
@@ -184,6 +186,8 @@ class TicketDecided(Frozen):
     ticket: str
     decision: str
     by: str
+    waited: float | None = None
+    """Seconds from its opening to the decision; None: it waits on, for others."""
 
 
 class TicketReminded(Frozen):
@@ -264,6 +268,10 @@ class RunStarted(Frozen):
     kind: Literal["run_started"] = "run_started"
     run: str
     thread: str
+    waited: float = 0.0
+    """Seconds since its message was made."""
+    traceparent: str = ""
+    """The trace that it began in, as in `Message`."""
 
 
 class RunEnded(Frozen):
@@ -275,6 +283,11 @@ class RunEnded(Frozen):
     specialist: str = ""
     by: Source | None = None
     text: str = ""
+    error: str = ""
+    """The class of the error that ended it."""
+    traceparent: str = ""
+    """The span in which it ended or began to wait; empty where nothing traces. What goes on later
+    is another trace, which links to this."""
 
 
 Event = Annotated[

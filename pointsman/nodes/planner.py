@@ -8,6 +8,8 @@ from typing import cast
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from pointsman.errors import BadOutput
+from pointsman.nodes import conventions as names
+from pointsman.nodes import telemetry
 from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.gateway.transport import ModelRequest
 from pointsman.nodes.handed import inline
@@ -71,6 +73,13 @@ class Planner:
         run: Run,
         *,
         may_be_empty: bool = False,
+    ) -> tuple[Task, ...]:
+        attributes = {names.AGENT: run.specialist or self.name, names.RUN: run.id}
+        with telemetry.operation("plan", attributes):
+            return await self._planned(turns, earlier, run, may_be_empty=may_be_empty)
+
+    async def _planned(
+        self, turns: tuple[Turn, ...], earlier: tuple[str, ...], run: Run, *, may_be_empty: bool
     ) -> tuple[Task, ...]:
         schema = self._schema()
         text = await self._ask(turns, schema, run)

@@ -9,6 +9,7 @@ from typing import Protocol
 from pointsman.errors import DeadlineExceeded
 from pointsman.nodes.event import Event
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest, Reader
+from pointsman.nodes.tape import NoTape, Tape
 from pointsman.nodes.vault import MemoryVault, Vault
 
 
@@ -117,6 +118,14 @@ class Run:
     """Whether the run's record holds the model call of that name (`ModelCalled.call`)."""
     root: str = ""
     """The run at the top of its tree, where another one gave it its work."""
+    simulated: bool = False
+    """Whether its writes only seem to happen."""
+    tape: Tape = field(default_factory=NoTape)
+    """Keeps what the step meets outside, or plays it."""
+    shown: Callable[[str], str] | None = None
+    """Gives a text as it may stand in a trace; None where traces hold no texts."""
+    tenants: int = 50
+    """How many tenants the metrics of a process tell apart."""
 
     def at(self, step: str, *, specialist: str = "") -> "Run":
         """The same run at another step, with fresh occurrence counters."""

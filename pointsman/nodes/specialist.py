@@ -17,7 +17,6 @@ from pointsman.nodes.digest import JsonObject, digest
 from pointsman.nodes.gateway.embedding import Similar
 from pointsman.nodes.gateway.transport import ModelReply, ModelRequest
 from pointsman.nodes.handed import handed, inline, is_handed, shown
-from pointsman.nodes.handoff import HANDOFF as HANDOFF  # noqa: PLC0414 (named here before)
 from pointsman.nodes.handoff import Transfer
 from pointsman.nodes.message import (
     Answer,
@@ -307,7 +306,7 @@ class ToolLoop:
             tool = self._tools.get(call.name)
             if not isinstance(turn, Turn) and tool is not None:
                 key = digest(tool.name, tool.frozen(call.args))
-                turn = tool_turn(call, _REPEATED) if key in seen else turn  # noqa: PLW2901
+                turn = tool_turn(call, _REPEATED) if key in seen else turn  # noqa: PLW2901 (the turn as it becomes)
                 seen.add(key)
             done.append(turn)
         return tuple(done)

@@ -2,11 +2,16 @@
 
 import time
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
 
 from pointsman.errors import BadOutput, Blocked, Retryable, ToolFailed
-from pointsman.nodes import telemetry
+from pointsman.nodes import conventions as names
+from pointsman.nodes import telemetry, transcribed
 from pointsman.nodes.digest import digest
 from pointsman.nodes.event import ToolCalled
+from pointsman.nodes.meeting import through
 from pointsman.nodes.message import (
     Escalation,
     Invocation,
@@ -18,6 +23,10 @@ from pointsman.nodes.message import (
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
 from pointsman.nodes.tool import AnyTool
+
+_CAME: TypeAdapter[Returned | Escalation | Refusal] = TypeAdapter(
+    Annotated[Returned | Escalation | Refusal, Field(discriminator="kind")]
+)
 
 
 @dataclass(frozen=True)
@@ -38,17 +47,15 @@ class ToolNode:
         return message.reply(returned(self.tool, payload.call, text), sender=self.tool.name)
 
     async def _ran(self, call: ToolCall, run: Run) -> str:
-        began, name = time.perf_counter(), self.tool.name
-        attributes = {telemetry.OPERATION: "execute_tool", telemetry.TOOL: name}
-        with telemetry.span(
-            f"execute_tool {name}", {**attributes, telemetry.TOOL_CALL: call.id}
-        ) as span:
+        began = time.perf_counter()
+        with telemetry.operation("execute_tool", tool_attributes(self.tool, call.id, run)) as span:
+            telemetry.content(span, run.shown, transcribed.arguments(call.args))
             try:
                 text = await self.tool.invoke(call.args)
             except ToolFailed as error:
-                span.set_attribute(telemetry.ERROR_TYPE, "ToolFailed")
                 run.emit(self._called(call, run, began, str(error)))
                 raise
+            telemetry.content(span, run.shown, transcribed.result(text))
         run.emit(self._called(call, run, began, ""))
         return text
 
@@ -62,6 +69,18 @@ class ToolNode:
             error=failed,
             seconds=time.perf_counter() - began,
         )
+
+
+def tool_attributes(tool: AnyTool, call: str, run: Run) -> telemetry.Attributes:
+    """What a span of a tool's call says of it. `call`: the call's id."""
+    return {
+        names.TOOL: tool.name,
+        names.TOOL_CALL: call,
+        names.TOOL_TYPE: "function",
+        names.EFFECT: tool.effect,
+        names.AGENT: run.specialist,
+        names.RUN: run.id,
+    }
 
 
 def invocation(tool: AnyTool, call: ToolCall, run: Run) -> Message:
@@ -82,16 +101,23 @@ async def read(node: Node, tool: AnyTool, call: ToolCall, run: Run) -> str | Esc
     A failure and a refusal are a line that begins with `error:`, and so is a limit or an open
     breaker. Raises what else the guards raise.
     """
+
+    async def asked(seen: Run) -> str:
+        reply = await node(invocation(tool, call, seen), seen)
+        match reply.payload:
+            case Returned() | Escalation() | Refusal():
+                return _CAME.dump_json(reply.payload).decode()
+            case _:
+                raise TypeError(f"the door of tool {tool.name!r} gave back a {reply.type!r}")
+
     try:
-        reply = await node(invocation(tool, call, run), run)
+        came = _CAME.validate_json(await through("read", tool.name, call.args, run, asked))
     except (ToolFailed, Retryable, Blocked, BadOutput) as error:
         return f"error: {error}"
-    match reply.payload:
+    match came:
         case Returned(text=text):
             return text
-        case Escalation() as held:
-            return held
+        case Escalation():
+            return came
         case Refusal(text=text):
             return f"error: {text}"
-        case _:
-            raise TypeError(f"the door of tool {tool.name!r} gave back a {reply.type!r}")

@@ -126,7 +126,7 @@ def use_of(path: Path, body: str, body_line: int = 1) -> Use:
     partials = [_included(path, node, body_line) for node in tree.find_all(_outside())]
     called = {id(call.node) for call in tree.find_all(nodes.Call)}
     for node in tree.find_all(nodes.Getattr):
-        _check_attribute(path, node, id(node) in called, body_line)
+        _check_attribute(path, node, body_line, called=id(node) in called)
     return Use(frozenset(meta.find_undeclared_variables(tree)), tuple(dict.fromkeys(partials)))
 
 
@@ -154,7 +154,7 @@ def _included(path: Path, node: "nodes.Node", body_line: int) -> str:
     )
 
 
-def _check_attribute(path: Path, node: "nodes.Getattr", called: bool, body_line: int) -> None:  # noqa: FBT001
+def _check_attribute(path: Path, node: "nodes.Getattr", body_line: int, *, called: bool) -> None:
     from jinja2 import nodes
 
     if isinstance(node.node, nodes.Name) and node.node.name == "loop":
@@ -217,15 +217,18 @@ def _sandbox_class() -> "type[SandboxedEnvironment]":
     return Sandbox
 
 
+def _size(value: Any) -> int:
+    return len(value) if hasattr(value, "__len__") else 0
+
+
 def _check_size(operator: str, left: Any, right: Any) -> None:
     """Raises ValueError for what could take all memory."""
-    size: Callable[[Any], int] = lambda v: len(v) if hasattr(v, "__len__") else 0  # noqa: E731
     if operator == "**" or (operator == "%" and isinstance(left, str)):
         raise ValueError(f"a prompt does not work with {operator!r} here")
     if operator != "*":
         return
     for one, times in ((left, right), (right, left)):
-        if isinstance(times, int) and size(one) * times > MAX_TEXT:
+        if isinstance(times, int) and _size(one) * times > MAX_TEXT:
             raise ValueError(f"a text of more than {MAX_TEXT} characters")
     if isinstance(left, int) and isinstance(right, int):
         bits = left.bit_length() + right.bit_length()

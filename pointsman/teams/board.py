@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar, overload
 
 from pointsman.errors import InvalidEntry, VersionConflict
+from pointsman.nodes import conventions as names
+from pointsman.nodes import telemetry
 from pointsman.nodes.digest import canonical
 from pointsman.teams.blackboard import Entry
 from pointsman.teams.boardreader import BoardReader, version_of
@@ -62,7 +64,8 @@ class Board(BoardReader):
         `lease` is no longer valid or somebody else holds the entry's, InvalidEntry for a value that
         does not fit or is too large, and for a specialist that may not write it.
         """
-        return await self._written(key, value, expect=expect, why=why, ttl=ttl, lease=lease)
+        with telemetry.own(names.BOARD_SPAN, "write", self._traced(key, "write")):
+            return await self._written(key, value, expect=expect, why=why, ttl=ttl, lease=lease)
 
     async def remove(
         self, key: "Entry[Any] | str", *, expect: int, why: str = "", lease: Token | None = None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from pointsman.errors import InvalidEntry
+from pointsman.nodes import conventions as names
+from pointsman.nodes import telemetry
 from pointsman.teams.blackboard import Blackboard, Entry
 from pointsman.teams.conflicts import Version
 from pointsman.teams.store.entries import BoardScope, EntryRow
@@ -45,9 +47,16 @@ class BoardReader:
     async def get(self, key: "Entry[Any] | str") -> Version[Any] | None:
         """The entry as it stands; None for one that is absent, removed or expired."""
         name, entry = self._readable(key)
-        async with self.stores() as store:
-            row = await store.board_get(self._scope(entry), name)
+        with telemetry.own(names.BOARD_SPAN, "read", self._traced(key, "read")):
+            async with self.stores() as store:
+                row = await store.board_get(self._scope(entry), name)
         return None if row is None else version_of(entry, row)
+
+    def _traced(self, key: "Entry[Any] | str", action: str) -> telemetry.Attributes:
+        """What a span of it says. Of a key only the entry it is declared as: the rest may name a
+        person."""
+        _, entry = self._entry(key)
+        return {names.BOARD_ACTION: action, names.BOARD_KEY: entry.name, names.RUN: self.run}
 
     async def list(self, *, limit: int = 1000) -> tuple[Version[Any], ...]:
         """The entries that stand, by key: the thread's, then the team's. Those that the specialist

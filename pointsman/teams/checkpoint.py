@@ -17,6 +17,7 @@ from langgraph.checkpoint.base import (
     Checkpoint,
     CheckpointMetadata,
 )
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
@@ -71,6 +72,15 @@ async def open_checkpoints(
 
     async with open_postgres_saver(address, strict(), clock=clock) as saver:
         yield saver
+
+
+Saver = BaseCheckpointSaver[str]
+"""Where a graph keeps its checkpoints."""
+
+
+def memory_saver() -> InMemorySaver:
+    """A saver that keeps nothing: for a replay."""
+    return InMemorySaver(serde=JsonPlusSerializer(allowed_msgpack_modules=None))
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from pointsman.nodes import telemetry
 from pointsman.nodes.digest import digest
 from pointsman.nodes.event import Recorded
 from pointsman.nodes.handed import bounded
@@ -82,6 +83,7 @@ def child_row(
         sender=parent.team,
         receiver=task.to,
         priority=parent.request.priority,
+        traceparent=telemetry.traceparent() or parent.request.traceparent,
         payload=request,
     )
     return RunRow(
@@ -101,6 +103,8 @@ def child_row(
         task=task.id,
         pinned="" if delegation.of == "team" else task.to,
         release=parent.release if team == parent.team else "",
+        fork_of=parent.fork_of,
+        simulated=parent.simulated,
     )
 
 

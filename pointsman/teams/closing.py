@@ -13,6 +13,7 @@ from pointsman.teams.followup import compensation
 from pointsman.teams.services import Services
 from pointsman.teams.store.rows import RunRow
 from pointsman.teams.summary import summarise
+from pointsman.teams.tape import Beginning, in_attempt
 from pointsman.teams.tickets import DECIDED, Ticket
 
 CAME_TO_NOTHING: tuple[Status, ...] = ("failed", "partial", "cancelled")
@@ -127,7 +128,8 @@ async def compensate(services: Services, row: RunRow) -> None:
     if not offers:
         return
     await services.recorder.begin(row.run)
-    run = services.run_for(row, "compensate")
+    tape = services.recorder.step(row, Beginning(in_attempt("compensate", row)))
+    run = services.run_for(row, "compensate", tape=tape)
     ledger = Ledger(services.spec, services.store, run, doors=services.doors)
     for offer in offers:
         await ledger.settle(offer)

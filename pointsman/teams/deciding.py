@@ -26,7 +26,7 @@ async def deciding(
     follows where no tier decides: `otherwise`, and asking a person. Without `ask_model` it stops
     before the model.
     """
-    sessions = team._sessions  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    sessions = team._sessions  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] (the team's own parts)
     services = open_services(
         team.spec, sessions.settings(), on_ticket=None, transports=sessions.transports,
         clock=sessions.clock, journal=MemoryJournal(),

@@ -194,8 +194,9 @@ async def _stop(active: Mapping[str, asyncio.Task[None]]) -> None:
 async def _pause(reply: Message, tasks: Tasks, run: Run, services: Services) -> RunState:
     """Note that the run waits, as its children do."""
     row = await services.store.find_run(run.id) or tasks.row
-    if row.cancelled_by:
-        return ending.cancelled(reply, row.cancelled_by)
+    stopped = run.tape.cancelled(row.cancelled_by)
+    if stopped:
+        return ending.cancelled(reply, stopped)
     if not tasks.durable:
         raise Misconfigured(
             f"Team {services.spec.name!r} must ask a person here, and the graph it runs in has no"

@@ -1,11 +1,13 @@
 """What people do with the runs of a team: tickets, decisions, grants, the audit log."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from hmac import compare_digest
 from typing import TYPE_CHECKING, overload
 
 from pointsman.nodes.run import Budget
-from pointsman.teams.approvals.audit import AuditRow
+from pointsman.teams import access
+from pointsman.teams.approvals.audit import AuditEntry, AuditRow
 from pointsman.teams.approvals.grant import Grant, grant_from
 from pointsman.teams.approvals.lifecycle import permit
 from pointsman.teams.claim import known_ticket, team_tickets
@@ -133,6 +135,52 @@ class Desk(Mailroom):
         and Conflict for a run that is no dead letter."""
         async with self._sessions.services() as services:
             await drop(services, run, by=by, reason=reason)
+
+    # Who may use its servers
+
+    async def new_token(
+        self, name: str, *, role: access.Role | None = None, scopes: Sequence[access.Scope] = (),
+        tenant: str = "", expires: datetime | None = None, by: str = "",
+    ) -> tuple[access.Token, str]:  # fmt: skip
+        """Make a token for `name` with the scopes of a role, or with these, and give it with its
+        secret, which is stored nowhere. `tenant`: of this one only; `by`: who makes it (default:
+        `name` itself). Raises BadInput."""
+        async with self._sessions.services() as services:
+            made = access.issue(
+                self.name, name, scopes=access.ROLES[role] if role else scopes, tenant=tenant,
+                expires=expires, by=by or name, at=services.now(),
+            )  # fmt: skip
+            await services.store.add_token(made.token, made.digest)
+            return made.token, made.secret
+
+    async def check_token(self, secret: str) -> access.Token | None:
+        """The token that the secret opens; None for a wrong, ended or unknown one."""
+        async with self._sessions.services() as services:
+            found = await services.store.find_token(self.name, access.token_id(secret))
+            if found is None or not compare_digest(found[1], access.secret_digest(secret)):
+                return None
+            return found[0] if found[0].live(services.now()) else None
+
+    async def tokens(self) -> tuple[access.Token, ...]:
+        """Every token of this team, newest first, ended ones too."""
+        async with self._sessions.services() as services:
+            return await services.store.tokens(self.name)
+
+    async def revoke_token(self, token: str, *, by: str) -> access.Token:
+        """End a token now. Raises NotFound, and Conflict when it was revoked before."""
+        async with self._sessions.services() as services:
+            return await services.store.revoke_token(self.name, token, by=by, at=services.now())
+
+    async def note_sign_in(self, by: str, *, token: str, scopes: str, address: str) -> None:
+        """Note in the audit log that somebody signed in at a server of the team; without `scopes`,
+        that they were turned away."""
+        async with self._sessions.services() as services:
+            await services.store.note(
+                AuditEntry(
+                    at=services.now().astimezone(UTC), team=self.name, token=token, by=by,
+                    action="sign_in" if scopes else "turn_away", status=scopes, to=address,
+                )
+            )  # fmt: skip
 
     async def sweep(self) -> tuple[Ticket, ...]:
         """Apply what time has decided: expiries, escalations, reminders. A team kept open with

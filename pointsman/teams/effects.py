@@ -13,24 +13,24 @@ from functools import partial
 from typing import Literal
 
 from pointsman.errors import RunBusy, TicketClosed, ToolFailed
-from pointsman.nodes.digest import JsonObject
+from pointsman.guardrails.door import Door
+from pointsman.nodes.digest import JsonObject, digest
 from pointsman.nodes.event import TicketDecided
 from pointsman.nodes.message import Outcome
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
-from pointsman.nodes.specialist import AnyTool
+from pointsman.nodes.tape import Ended
 from pointsman.teams.approvals.lifecycle import CLOCK, run_move
 from pointsman.teams.claim import misfit
 from pointsman.teams.doors import Doors, team_doors
 from pointsman.teams.fence import check_fence
 from pointsman.teams.followup import ambiguous_ticket, held_id, held_ticket, now
-from pointsman.teams.passing import Stopped, through
+from pointsman.teams.passing import Stopped, at_door
 from pointsman.teams.spec import TeamSpec
 from pointsman.teams.store.protocol import Store
 from pointsman.teams.store.rows import EffectRow
 from pointsman.teams.tickets import Ticket, TicketStatus
 from pointsman.teams.write import (
-    Ended,
     Write,
     called,
     cannot_tell,
@@ -73,7 +73,10 @@ class Ledger:
         for now, since nobody knows whether its write happened. Never raises for a tool's failure.
         """
         if ticket.by and ticket.settled is None:
-            self._run.emit(TicketDecided(ticket=ticket.id, decision=ticket.decision, by=ticket.by))
+            decided = TicketDecided(
+                ticket=ticket.id, decision=ticket.decision, by=ticket.by, waited=_waited(ticket)
+            )
+            self._run.emit(decided)
         if ticket.kind == "ambiguous" and ticket.status in _SAID:
             return await self._about(ticket)
         match ticket.status:
@@ -112,7 +115,7 @@ class Ledger:
             behind = door.filtered  # Begun before: the guards let it through then.
         else:
             behind = door.undoing if ticket.kind == "compensate" else door.around
-        came = await self._passed(ticket, door.tool, behind, partial(self._do, ticket))
+        came = await self._passed(ticket, door, behind, partial(self._do, ticket))
         if isinstance(came, Stopped):
             return await self._stopped(ticket, came)
         if door.tool.effect == "read" and isinstance(came, Outcome):
@@ -134,14 +137,14 @@ class Ledger:
     async def _passed(
         self,
         ticket: Ticket,
-        tool: AnyTool,
+        door: Door,
         behind: Callable[[Node], Node],
         perform: Callable[[JsonObject], Awaitable[Outcome | Ticket]],
     ) -> Outcome | Ticket | Stopped:
         """Through the door. What a person approved, a guard's wish for a person does not stop."""
         run = replace(self._run, specialist=ticket.specialist)
         while True:
-            came = await through(behind, ticket, tool, run, perform)
+            came = await at_door(door, behind, ticket, run, perform)
             held = came.held if isinstance(came, Stopped) else ""
             if not held or held in run.admitted or not _by_person(ticket):
                 return came
@@ -238,7 +241,7 @@ class Ledger:
             return _outcome(ticket, "ambiguous", f"{unknown(ticket)} {_no_tool(ticket)}")
         # Only what may call the tool again is for the guards to judge.
         behind = door.undoing if asked.status == "approved" else door.filtered
-        came = await self._passed(asked, door.tool, behind, partial(self._found_out, asked, ticket))
+        came = await self._passed(asked, door, behind, partial(self._found_out, asked, ticket))
         if isinstance(came, Stopped):
             return _outcome(ticket, "ambiguous", f"{unknown(ticket)} {came.text}")
         return came
@@ -296,10 +299,11 @@ class Ledger:
         same = ticket.repeats if ticket.shows == ticket.digest else ""
         action = ticket.about if ticket.kind == "compensate" else same or ticket.id
         key = effect_key(ticket, action, own)
+        if self._run.simulated:  # what only seemed to happen must not stand for what is to happen
+            key = digest("simulated", self._run.id, key)
         if ticket.kind == "action":
-            return Write(
-                ticket, tool, args, key, lambda: tool.invoke(args), lambda: tool.found(args)
-            )
+            look = cannot_tell if self._run.tape.plays else partial(tool.found, args)
+            return Write(ticket, tool, args, key, lambda: tool.invoke(args), look)
         undone = next((e for e in await self._store.effects(ticket.run) if e.key == key), None)
         result = undone.result if undone else ""
         return Write(
@@ -352,6 +356,11 @@ class Ledger:
         """Note on the ticket what came of it. It stands there already after a crash."""
         with suppress(TicketClosed):
             await self._store.amend(ticket.id, run_move(step, to, now(self._run), outcome=text))
+
+
+def _waited(ticket: Ticket) -> float | None:
+    """Seconds from its opening to its decision."""
+    return (ticket.decided - ticket.created).total_seconds() if ticket.decided else None
 
 
 def _agreed(ticket: Ticket) -> str:

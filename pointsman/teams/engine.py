@@ -57,6 +57,10 @@ class Engine(Protocol):
         tickets that time changed."""
         ...
 
+    def impatient(self) -> "Engine":
+        """This, waiting for no thread that is busy: RunBusy at once."""
+        ...
+
     def alone(self, row: RunRow) -> AbstractAsyncContextManager[Crew]:
         """This, with a run's whole tree to itself."""
         ...

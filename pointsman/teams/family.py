@@ -1,5 +1,6 @@
 """A team that is a specialist of another: whose it is, and the node that gives it its work."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from pointsman.teams.spec import TeamSpec
 
 if TYPE_CHECKING:
     from pointsman.nodes.specialist import Specialist
+    from pointsman.teams.sessions import Sessions
 
 WHOLE = "team"
 """The id of the one task that a nested team gets."""
@@ -31,7 +33,7 @@ PART_FAILED = "PartFailed"
 """Class of error of a run that others did in part."""
 
 
-class Nestable:
+class Nestable(ABC):
     """What makes a team `Work` of a specialist. Its runs are then kept where the outer team's are,
     whatever home it was given."""
 
@@ -46,9 +48,9 @@ class Nestable:
         return ()
 
     @property
-    def sessions(self) -> object:
-        """How its services are made: `sessions.Sessions`."""
-        raise NotImplementedError
+    @abstractmethod
+    def sessions(self) -> "Sessions":
+        """How its services are made."""
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
 
 from pointsman.errors import Misconfigured, RunBusy, StoreBroken, TicketClosed
-from pointsman.nodes import telemetry
 from pointsman.nodes.digest import JsonObject, canonical
-from pointsman.nodes.event import RunStarted
 from pointsman.nodes.message import request_of
 from pointsman.teams import closing
 from pointsman.teams.approvals.lifecycle import run_move
@@ -30,6 +28,7 @@ from pointsman.teams.children import Above
 from pointsman.teams.claim import claim, refresh
 from pointsman.teams.fence import fenced
 from pointsman.teams.graph import Border, TeamState, recursion_limit
+from pointsman.teams.journey import journey, started
 from pointsman.teams.lease import Wording, leased
 from pointsman.teams.releases.rollout import assigned
 from pointsman.teams.result import Result
@@ -153,6 +152,10 @@ class LocalEngine:
             )
         return top
 
+    def impatient(self) -> "LocalEngine":
+        """See `Engine`."""
+        return replace(self, lease_wait=0.0)
+
     @asynccontextmanager
     async def alone(self, row: RunRow) -> AsyncGenerator["LocalEngine"]:
         """This, with the run's whole tree to itself. See `OpenCrew`."""
@@ -211,7 +214,7 @@ class LocalEngine:
         """Apply what time decided, and pick up runs whose tickets were decided and that nobody
         woke: a crash in between. Gives the tickets that time changed."""
         swept: list[Ticket] = []
-        now_or_never = replace(self, lease_wait=0.0)  # a thread that is worked on needs no help
+        now_or_never = self.impatient()  # a thread that is worked on needs no help
         for team in (self.services, *self.services.kin.values()):
             swept += await sweep(team)
             for run in await self.services.store.decided_runs(team.spec.name):
@@ -236,16 +239,9 @@ class LocalEngine:
         """Invoke the graph until it can go no further now. Whether it was invoked at all."""
         store, graph = self.services.store, self._graph(row)
         config = self._config(row)
-        await self.services.recorder.begin(row.run)
-        attributes = {
-            telemetry.OPERATION: "invoke_workflow",
-            telemetry.WORKFLOW: row.team,
-            telemetry.CONVERSATION: row.thread,
-            telemetry.RUN: row.run,
-            telemetry.TENANT: row.tenant,
-        }
+        await self.services.recorder.begin(row.run, row)
         invoked = begun = 0
-        with telemetry.span(f"invoke_workflow {row.team}", attributes) as span:
+        with journey(row, self.services) as note:
             while True:
                 snapshot = await graph.aget_state(config)
                 given = await self._given(row, snapshot)
@@ -261,14 +257,13 @@ class LocalEngine:
                     await graph.ainvoke(given.value, config, durability="sync")
                 except sqlite3.Error as error:
                     raise store_error(error, self.services.home / "checkpoints.db") from error
-            now = await store.find_run(row.run)
-            span.set_attribute(telemetry.STATUS, now.state if now else "")
+            note(await store.find_run(row.run) if invoked else None)
         return invoked > 0
 
     async def _given(self, row: RunRow, snapshot: StateSnapshot) -> "_Given | None":
         """What to invoke the graph with next; None when the run can go no further now."""
         if snapshot.created_at is None:
-            self.services.recorder.emit(row.run, RunStarted(run=row.run, thread=row.thread))
+            self.services.recorder.emit(row.run, started(row))
             return _Given({"messages": [_first(row)]}, begins=True)
         if snapshot.interrupts:
             decided = await self._decided(snapshot)

@@ -6,7 +6,7 @@ anything is intended, and a breaker sees how it went.
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from pointsman.errors import (
@@ -17,7 +17,9 @@ from pointsman.errors import (
     ToolTimeout,
     is_control_flow,
 )
-from pointsman.nodes.digest import JsonObject
+from pointsman.guardrails.door import Door
+from pointsman.nodes.digest import JsonObject, digest
+from pointsman.nodes.event import Event
 from pointsman.nodes.message import (
     Escalation,
     Invocation,
@@ -29,6 +31,7 @@ from pointsman.nodes.message import (
 )
 from pointsman.nodes.node import Node
 from pointsman.nodes.run import Run
+from pointsman.nodes.tape import Met
 from pointsman.nodes.tool import AnyTool
 from pointsman.nodes.toolnode import invocation, returned
 from pointsman.teams.tickets import Ticket
@@ -36,6 +39,7 @@ from pointsman.teams.tickets import Ticket
 log = logging.getLogger("pointsman.effects")
 
 Came = Outcome | Ticket
+Wrap = Callable[[Node], Node]
 Perform = Callable[[JsonObject], Awaitable[Came]]
 """Does the work with the arguments as the tool may see them. Safe to call again: the ledger knows
 what was begun."""
@@ -69,6 +73,49 @@ class _Work:
         if came.status == "failed":
             raise ToolFailed(came.text)
         return message.reply(returned(self.tool, call, came.text), sender=self.tool.name)
+
+
+async def at_door(
+    door: Door, behind: Wrap, ticket: Ticket, run: Run, perform: Perform
+) -> Came | Stopped:
+    """`through`, on the step's tape: that a guard stopped the call is kept, and a replay asks no
+    guard that looks at what others did meanwhile."""
+    key = digest("door", door.tool.name, ticket.shows)
+    met = Met(kind="bound", step=run.step, name=door.tool.name, digest=key, n=run.occurrences[key])
+    run.occurrences[key] += 1
+    then = run.tape.played(met)
+    if then is not None and then.outcome == "held":
+        came = await through(door.filtered, ticket, door.tool, run, perform)
+        run.tape.keep(then)
+        return came.model_copy(update={"text": then.text}) if isinstance(came, Outcome) else came
+    if then is not None:
+        run.tape.keep(then)
+        for event in then.events:
+            run.emit(event)
+        text, held = then.text.split("\n", 1)[::-1]
+        return Stopped(text, held)
+    if run.tape.plays:
+        return await through(door.filtered, ticket, door.tool, run, perform)
+    told: list[Event] = []
+
+    def both(event: Event) -> None:
+        told.append(event)
+        run.emit(event)
+
+    plain: list[str] = []
+
+    async def performed(args: JsonObject) -> Came:
+        came = await perform(args)
+        plain[:] = [] if isinstance(came, Ticket) else [came.text]
+        return came
+
+    came = await through(behind, ticket, door.tool, replace(run, emit=both), performed)
+    if isinstance(came, Outcome) and [came.text] != plain:  # a guard changed what it gave back
+        run.tape.keep(met.model_copy(update={"outcome": "held", "text": came.text}))
+    if isinstance(came, Stopped):
+        text = f"{came.held}\n{came.text}"
+        run.tape.keep(met.model_copy(update={"text": text, "events": tuple(told)}))
+    return came
 
 
 async def through(

@@ -73,8 +73,9 @@ async def act(state: RunState, run: Run, services: Services) -> RunState:
     if not await services.store.move_run(run.id, "running", frm=("waiting", "running")):
         # Ended meanwhile: cancelled by somebody, or a parent graph goes over it again.
         row = await _row(run, services)
-        if row.cancelled_by:
-            return ending.cancelled(carried, row.cancelled_by)
+        stopped = run.tape.cancelled(row.cancelled_by)
+        if stopped:
+            return ending.cancelled(carried, stopped)
     ledger = Ledger(
         services.spec, services.store, run, may_ask=state["durable"], doors=services.doors
     )
@@ -114,8 +115,9 @@ async def _pause_or_act(
     if len(pending) < len(tickets):
         return {"next": "execute", "open": still_open, "asks": [], "wake": {}}
     row = await _row(run, services)
-    if row.cancelled_by:
-        return ending.cancelled(carried, row.cancelled_by)
+    stopped = run.tape.cancelled(row.cancelled_by)
+    if stopped:
+        return ending.cancelled(carried, stopped)
     name = pending[0].specialist if pending[0].specialist in services.nodes else ""
     result = summarise(
         row, services.recorder.events(run.id), status="waiting", seconds=row.seconds,

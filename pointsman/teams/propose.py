@@ -61,7 +61,7 @@ async def action_tickets(
         ruling = rulings.get(call.id) or _unruled(call, spec.policy.terms)
         seen = await reveal(call.args, tool, run)
         if seen != call.args:
-            call = call.model_copy(update={"args": seen})  # noqa: PLW2901
+            call = call.model_copy(update={"args": seen})  # noqa: PLW2901 (the call as it becomes)
             ruling = _seen_again(ruling, call, spec.policy, tool, specialist, run)
         fault = spec.specialist(specialist).contract.fault(tool.name, tool.frozen(call.args))
         if fault:
@@ -108,7 +108,8 @@ async def _action_ticket(
     verdict = "ask" if ask else ruling.verdict
     args = tool.frozen(call.args)
     frozen = action_digest(tool.name, args)
-    preview, changes = await _preview(tool, args)
+    # A replay compares what is asked for, and looks at no system outside.
+    preview, changes = ("", ()) if run.tape.plays else await _preview(tool, args)
     ticket = _ticket(run, index, specialist).model_copy(
         update={
             "tool": tool.name,

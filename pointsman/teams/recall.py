@@ -13,13 +13,15 @@ from pointsman.guardrails.content import ContentFilter
 from pointsman.nodes.event import Summarised
 from pointsman.nodes.gateway.cost import input_tokens
 from pointsman.nodes.gateway.transport import ModelRequest
-from pointsman.nodes.message import Answer, Message, Quote, Request, Turn
+from pointsman.nodes.meeting import through
+from pointsman.nodes.message import Answer, Frozen, Message, Quote, Request, Turn
 from pointsman.nodes.run import Run
 from pointsman.nodes.vault import SHAPE
 from pointsman.prompts.library import PromptLibrary
 from pointsman.teams.services import Services
 from pointsman.teams.spec import TeamSpec
 from pointsman.teams.store.rows import Logged, RunRow, Summary
+from pointsman.teams.tape import StepTape
 
 log = logging.getLogger("pointsman.teams")
 
@@ -36,8 +38,41 @@ class Recalled:
     quotes: tuple[Quote, ...] = ()
 
 
-async def recall(spec: TeamSpec, services: Services, row: RunRow, request: Request) -> Recalled:
+class _Kept(Frozen):
+    """What was recalled, as a tape keeps it: which messages of the log, and the quotes."""
+
+    first: int
+    """The place of the first message in the log; the others follow it."""
+    count: int
+    quotes: tuple[Quote, ...]
+
+
+async def recall(
+    spec: TeamSpec, services: Services, row: RunRow, request: Request, tape: StepTape
+) -> Recalled:
     """What the run sees of its thread. A summary or a fact store that fails is done without."""
+    messages: tuple[Logged, ...] = ()
+
+    async def look(run: Run) -> str:
+        nonlocal messages
+        messages, quotes = await _looked(spec, services, row, request, run)
+        first = messages[0].seq if messages else 0
+        return _Kept(first=first, count=len(messages), quotes=quotes).model_dump_json()
+
+    run = services.run_for(row, "memory", tape=tape)
+    kept = _Kept.model_validate_json(await through("memory", "thread", {}, run, look))
+    if len(messages) != kept.count:
+        # A fork is apart from the thread, and sees what the run that it is a fork of saw.
+        origin = await services.store.find_run(row.fork_of) if row.fork_of else row
+        messages = await services.store.logged(
+            origin or row, after=kept.first - 1, limit=kept.count
+        )
+    return Recalled(tuple(one.message for one in messages), kept.quotes)
+
+
+async def _looked(
+    spec: TeamSpec, services: Services, row: RunRow, request: Request, run: Run
+) -> tuple[tuple[Logged, ...], tuple[Quote, ...]]:
     memory = spec.memory
     before = await services.store.summary(row) if memory.summary else None
     limit = MOST_LOGGED if memory.summary else spec.window
@@ -46,14 +81,14 @@ async def recall(spec: TeamSpec, services: Services, row: RunRow, request: Reque
     kept = _fitting(logged, memory.tokens, spec.window)
     if memory.summary and len(kept) < len(logged):
         half = _fitting(logged, memory.tokens // 2, max(1, spec.window // 2))
-        run = services.run_for(row, "memory")
         made = await _summed(spec, services, run, before, logged[: len(logged) - len(half)])
         if made is not None:
             await services.store.add_summary(row, made)
             before, kept = made, half
     quotes = () if before is None else (Quote(origin="model", source=SUMMARY, text=before.text),)
-    quotes += await _facts(spec, row, request)
-    return Recalled(tuple(one.message for one in kept), quotes)
+    if not run.tape.plays:
+        quotes += await _facts(spec, row, request)
+    return kept, quotes
 
 
 def _fitting(logged: Sequence[Logged], tokens: int, most: int) -> tuple[Logged, ...]:

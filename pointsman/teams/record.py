@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pointsman.guardrails.streamed import Given
-from pointsman.nodes import telemetry
+from pointsman.nodes import conventions as names
+from pointsman.nodes import counting, telemetry
 from pointsman.nodes.event import (
     AnswerPiece,
     Cascaded,
@@ -17,10 +18,15 @@ from pointsman.nodes.event import (
     ModelCalled,
     Recorded,
     RunEnded,
+    RunStarted,
+    TicketDecided,
     TicketOpened,
 )
+from pointsman.nodes.metrics import MAX_TENANTS, Whose
 from pointsman.nodes.run import Spend
 from pointsman.teams.store.protocol import Store
+from pointsman.teams.store.rows import RunRow
+from pointsman.teams.tape import Beginning, LiveTapes, StepTape, Tapes
 
 log = logging.getLogger("pointsman.teams")
 
@@ -33,7 +39,15 @@ MAX_EVENTS = 2_000
 @dataclass
 class _Open:
     seen: list[Recorded]
+    whose: Whose
+    place: str = ""
+    """Traceparent of the span that a run in somebody else's graph is under, while it goes on."""
+    leave: Callable[[], None] | None = None
+    """Ends that span."""
     unsaved: list[Recorded] = field(default_factory=list[Recorded])
+    steps: list[StepTape] = field(default_factory=list[StepTape])
+    """Those that are not stored yet."""
+    parts: set[str] = field(default_factory=set[str])
     full: bool = False
     listeners: list[asyncio.Queue[Recorded]] = field(default_factory=list[asyncio.Queue[Recorded]])
     readers: list[asyncio.Queue[Recorded]] = field(default_factory=list[asyncio.Queue[Recorded]])
@@ -43,17 +57,55 @@ class _Open:
 class Recorder:
     """Keeps the events of the runs under way; one per set of services."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        clock: Callable[[], float] = time.time,
+        tenants: int = MAX_TENANTS,
+        counts: bool = True,
+    ) -> None:
+        """`tenants`: how many the metrics of this process tell apart; a replay `counts` for no
+        metric and is in no trace."""
+        self._counts = counts
         self._store = store
         self._clock = clock
+        self._tenants = tenants
         self._open: dict[str, _Open] = {}
+        self.tapes: Tapes = LiveTapes()
 
-    async def begin(self, run: str) -> None:
-        """Load what the run has recorded so far. Again: no change."""
+    async def begin(self, run: str, row: RunRow | None = None) -> None:
+        """Load what the run has recorded so far. Again: no change. `row`: the run's, where it is at
+        hand."""
         if run not in self._open:
+            row = row or await self._store.find_run(run)
             seen = list(await self._store.events(run))
-            self._open.setdefault(run, _Open(seen))
+            self._open.setdefault(run, _Open(seen, self.whose(row)))
             self._forget()
+        elif row is not None:  # it may have got its release since
+            self._open[run].whose = self.whose(row)
+
+    def whose(self, row: RunRow | None) -> Whose:
+        """Whose a run is, for metrics."""
+        if row is None:
+            return Whose("", "", tenants=self._tenants)
+        return Whose(row.team, row.tenant, row.release, self._tenants)
+
+    def paused(self, run: str) -> str:
+        """Traceparent of the span in which a run that has begun ended or began to wait last."""
+        for recorded in reversed(self._open[run].seen):
+            if isinstance(recorded.event, RunEnded):
+                return recorded.event.traceparent
+        return ""
+
+    def place(self, run: str) -> str:
+        """Traceparent of the span that a run in somebody else's graph is under."""
+        return self._open[run].place
+
+    def put_under(self, run: str, place: str, leave: Callable[[], None]) -> None:
+        """Note that span, and what ends it, until the run ends or waits."""
+        entry = self._open[run]
+        entry.place, entry.leave = place, leave
 
     async def renew(self, run: str) -> None:
         """`begin` for a run that other processes record too: what they stored is read anew."""
@@ -98,17 +150,20 @@ class Recorder:
         entry = self._open.get(run)
         if entry is None:
             return
+        at, event = self._clock(), _placed(event)
+        if self._counts:
+            counting.count(event, entry.whose)
+            _trace(event, run)
         if len(entry.seen) >= MAX_EVENTS and not isinstance(event, RunEnded):
             if not entry.full:
                 log.warning("run %s has %s events; no more are recorded", run, MAX_EVENTS)
                 entry.full = True
             return
-        recorded = Recorded(run=run, seq=len(entry.seen), at=self._clock(), event=event)
+        recorded = Recorded(run=run, seq=len(entry.seen), at=at, event=event)
         entry.seen.append(recorded)
         entry.unsaved.append(recorded)
         for queue in entry.listeners:
             queue.put_nowait(recorded)
-        _trace(event)
 
     async def flush(self, run: str, seconds: float) -> None:
         """Store what is new, and `seconds` more of work on the run."""
@@ -116,13 +171,28 @@ class Recorder:
         unsaved: list[Recorded] = []
         if entry is not None:
             unsaved, entry.unsaved = entry.unsaved, []
+        steps: list[StepTape] = []
+        if entry is not None:
+            steps, entry.steps = entry.steps, []
+            if steps:
+                steps[-1].seconds = seconds
         try:
-            await self._store.record(run, unsaved, seconds=seconds)
+            await self._store.record(run, unsaved, seconds=seconds, steps=steps)
         except BaseException:
             if entry is not None:
                 entry.unsaved = [*unsaved, *entry.unsaved]
+                entry.steps = [*steps, *entry.steps]
             raise
         self._drop_if_ended(run)
+
+    def step(self, row: RunRow, beginning: Beginning) -> StepTape:
+        """The tape of a step of a run that has begun; stored with the step's events."""
+        entry = self._open[row.run]
+        tape = self.tapes.of(
+            row, beginning, at=self._clock(), first=len(entry.seen), known=entry.parts
+        )
+        entry.steps.append(tape)
+        return tape
 
     def events(self, run: str) -> tuple[Recorded, ...]:
         """Every event of a run that has begun."""
@@ -145,16 +215,21 @@ class Recorder:
         """Forget a run that ended or waits: another process may take it on and record more, so it
         is read again when it goes on here."""
         entry = self._open.get(run)
-        if entry is None or entry.unsaved or entry.listeners or not entry.seen:
+        if entry is None or entry.unsaved or entry.steps or entry.listeners or not entry.seen:
             return
         if isinstance(entry.seen[-1].event, RunEnded):
-            del self._open[run]
+            self._drop(run)
 
     def _forget(self) -> None:
         """Drop the runs longest in memory that are stored in full and that nobody streams."""
         idle = [r for r, e in self._open.items() if not e.unsaved and not e.listeners]
         for run in idle[: max(0, len(self._open) - MAX_RUNS)]:
-            del self._open[run]
+            self._drop(run)
+
+    def _drop(self, run: str) -> None:
+        entry = self._open.pop(run)
+        if entry.leave is not None:
+            entry.leave()
 
 
 @dataclass(frozen=True)
@@ -200,20 +275,34 @@ def _holds(event: Event, call: str) -> bool:
             return False
 
 
-def _trace(event: Event) -> None:
-    """Verdicts and tickets happen at one moment: their spans have no length."""
+def _placed(event: Event) -> Event:
+    """The event with where in which trace it happened."""
+    if isinstance(event, RunStarted | RunEnded) and (here := telemetry.traceparent()):
+        return event.model_copy(update={"traceparent": here})
+    return event
+
+
+def _trace(event: Event, run: str) -> None:
+    """Verdicts, tickets and decisions happen at one moment: their spans have no length."""
     match event:
         case Judged():
-            attributes = {
-                telemetry.GUARD: event.guard,
-                telemetry.GUARD_RULE: event.rule,
-                telemetry.VERDICT: event.verdict,
-            }
-            with telemetry.span(f"guard {event.guard}", attributes):
-                pass
+            attributes: telemetry.Attributes = {
+                names.GUARD: event.guard, names.GUARD_RULE: event.rule,
+                names.GUARD_STAGE: event.stage, names.VERDICT: event.verdict,
+                names.GUARD_COUNT: event.count, names.GUARD_SHADOW: event.shadow,
+                names.AGENT: event.specialist, names.RUN: run,
+            }  # fmt: skip
+            telemetry.moment(names.GUARD_SPAN, event.guard, attributes)
         case TicketOpened():
-            attributes = {telemetry.TICKET: event.ticket, telemetry.TOOL: event.tool}
-            with telemetry.span(f"ticket {event.tool}", attributes):
-                pass
+            attributes = {
+                names.TICKET: event.ticket, names.TOOL: event.tool,
+                names.AGENT: event.specialist, names.RUN: run,
+            }  # fmt: skip
+            telemetry.moment(names.TICKET_SPAN, event.tool, attributes)
+        case TicketDecided():
+            attributes = {
+                names.TICKET: event.ticket, names.DECISION: event.decision, names.RUN: run,
+            }  # fmt: skip
+            telemetry.moment(names.DECIDED_SPAN, "", attributes)
         case _:
             pass

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from pointsman.errors import InvalidMessage
+from pointsman.nodes import telemetry
 from pointsman.nodes.message import Attachment, Message, Request, new_id
 from pointsman.nodes.run import Budget
 from pointsman.teams.spec import TeamSpec
@@ -46,6 +47,7 @@ def new_run(
             sender="user",
             receiver=spec.name,
             priority=priority,
+            traceparent=telemetry.traceparent(),
             payload=Request(text=text, attachments=tuple(attachments)),
         )
     except ValidationError as error:

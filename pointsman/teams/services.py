@@ -18,6 +18,7 @@ from pointsman.guardrails.guard import Guard
 from pointsman.guardrails.ladder import specialist_ladder
 from pointsman.guardrails.leak import LeakGuard
 from pointsman.guardrails.sealing import SealedVault
+from pointsman.guardrails.shown import shown
 from pointsman.guardrails.timeout import TimeoutGuard
 from pointsman.nodes.budgets import Budgets, extended
 from pointsman.nodes.digest import digest
@@ -26,10 +27,12 @@ from pointsman.nodes.gateway.gateway import ModelGateway
 from pointsman.nodes.gateway.journal import Journal
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.handoff import Transfer
+from pointsman.nodes.metrics import MAX_TENANTS
 from pointsman.nodes.node import Node
 from pointsman.nodes.routing.tiers import RouterNode
 from pointsman.nodes.run import Budget, Run
 from pointsman.nodes.specialist import Specialist, ToolLoop
+from pointsman.nodes.tape import NoTape
 from pointsman.nodes.vault import Vault
 from pointsman.prompts.library import PromptLibrary
 from pointsman.teams.boardtools import board_doors
@@ -46,6 +49,7 @@ from pointsman.teams.spec import ROUTE, TeamSpec
 from pointsman.teams.store.opening import open_store
 from pointsman.teams.store.protocol import Store
 from pointsman.teams.store.rows import RunRow
+from pointsman.teams.tape import Facts, StepTape, in_attempt
 from pointsman.teams.tickets import Ticket
 from pointsman.teams.vaultkey import vault_key
 
@@ -76,6 +80,10 @@ class Services:
     vault: Vault
     on_ticket: Notify | None
     clock: Callable[[], float] = time.time
+    shown: Callable[[str], str] | None = None
+    """Gives a text as it may stand in a trace; None where traces hold no texts."""
+    tenants: int = MAX_TENANTS
+    """How many tenants the metrics of this process tell apart."""
     budgets: Budgets | None = None
     """What its runs share, and what they share with the team it is within."""
     kin: Mapping[str, "Services"] = field(default_factory=dict[str, "Services"])
@@ -116,16 +124,18 @@ class Services:
         return above is None or above.durable
 
     def run_for(
-        self, row: RunRow, step: str, *, specialist: str = "", previous: str = "",
+        self, row: RunRow, step: str, *, tape: StepTape | None = None, specialist: str = "",
         admitted: frozenset[str] = frozenset(), below: Sequence[Recorded] = (),
     ) -> Run:  # fmt: skip
         """The Run that the nodes of one step get. `below` are the events of its child runs: what
         they spent counts."""
         above = self.above.get(row.run)
-        ends = [] if row.seconds_left is None else [self.clock() + row.seconds_left]
+        facts = tape.facts if tape is not None else Facts(left=self.seconds_left(row))
+        clock = (tape and tape.clock) or self.clock
+        # A fork has the placeholders of what it is a fork of: they stand in recorded answers.
+        whole = row.fork_of or row.root
         spent = spend([*self.recorder.events(row.run), *below])
         if above is not None:
-            ends += [] if above.run.deadline is None else [above.run.deadline]
             # What a person added to the budget here was added to that of the whole.
             spent.above = (extended(above.run.budget, admitted), above.run.spend)
         return Run(
@@ -136,21 +146,33 @@ class Services:
             gateway=self.gateway,
             emit=lambda event: self.recorder.emit(row.run, event),
             attempt=row.attempt,
-            # A later attempt asks its models anew: it finds nothing in the journal of the first.
-            step=step if row.attempt == 1 else f"{row.attempt}~{step}",
+            step=in_attempt(step, row),
             specialist=specialist,
-            previous=previous,
-            deadline=min(ends, default=None),
+            previous=facts.previous,
+            deadline=None if facts.left is None else clock() + facts.left,
             priority=row.request.priority,
             budget=extended(Budget(usd=row.budget_usd, calls=row.budget_calls), admitted),
             spend=spent,
             admitted=admitted,
             signals=lambda: _signals(self.recorder.events(row.run)),
-            vault=TreeVault(self.vault, row.root) if row.root else self.vault,
-            clock=self.clock,
+            vault=TreeVault(self.vault, whole) if whole else self.vault,
+            clock=clock,
             recorded=lambda call: self.recorder.recorded(row.run, call),
             root=row.root,
+            simulated=row.simulated,
+            tape=tape or NoTape(),
+            shown=self.shown,
+            tenants=self.tenants,
         )
+
+    def seconds_left(self, row: RunRow) -> float | None:
+        """Seconds to the run's deadline, and to that of the step that gave it its work; None where
+        there is none."""
+        above = self.above.get(row.run)
+        ends = [] if row.seconds_left is None else [row.seconds_left]
+        if above is not None and above.run.deadline is not None:
+            ends.append(above.run.deadline - self.clock())
+        return min(ends, default=None)
 
     def now(self) -> datetime:
         """The time by the clock, in UTC."""
@@ -183,6 +205,15 @@ class Services:
                 await one.bounds.aclose()
 
 
+@dataclass(frozen=True)
+class Opened:
+    """What services are made with in place of what a team opens."""
+
+    store: Store | None = None
+    gateway: type[ModelGateway] = ModelGateway
+    recorder: Recorder | None = None
+
+
 def open_services(
     spec: TeamSpec,
     settings: Settings,
@@ -193,23 +224,26 @@ def open_services(
     clock: Callable[[], float] = time.time,
     within: Services | None = None,
     journal: Journal | None = None,
+    opened: Opened | None = None,
 ) -> Services:
     """Make a team's services. Opens nothing yet: files and models are opened at first use.
 
     `bounds` outlive them; without, they are made new. A team that is `within` another uses that
     one's store and record, and what it spends counts in that one's shared budgets too. `journal`
-    keeps the answers of models in the store's place.
+    keeps the answers of models in the store's place; `opened` is what a replay works with.
 
     Raises PromptError for a prompt that is missing or does not render.
     """
     home = spec.home or settings.home
     bounds = bounds or Bounds.of(spec, settings, clock=clock)
-    store = within.store if within else open_store(settings, home, clock=clock)
+    opened = opened or Opened()
+    store = within.store if within else opened.store
+    store = store or open_store(settings, home, clock=clock)
     budgets = _both(within, bounds.budgets)
     prompts = PromptLibrary((spec.prompts,) if spec.prompts else ())
     gateway = _gateway(
         spec, settings, home, journal=journal or store, transports=transports or Transports(),
-        bounds=bounds, budgets=budgets,
+        bounds=bounds, budgets=budgets, kind=opened.gateway,
     )  # fmt: skip
     doors = team_doors(spec, lambda _specialist, _tool: bounds.tools)
     doors = board_doors(doors, spec.blackboard, store)
@@ -219,7 +253,11 @@ def open_services(
         home=home,
         store=store,
         gateway=gateway,
-        recorder=within.recorder if within else Recorder(store, clock=clock),
+        recorder=(
+            within.recorder
+            if within
+            else opened.recorder or Recorder(store, clock=clock, tenants=settings.metric_tenants)
+        ),
         router=router,
         nodes=nodes,
         bounds=bounds,
@@ -227,6 +265,8 @@ def open_services(
         vault=SealedVault(store, lambda: vault_key(home, settings.vault_key)),
         on_ticket=on_ticket,
         clock=clock,
+        shown=shown(spec.guards) if settings.capture_content else None,
+        tenants=settings.metric_tenants,
         budgets=budgets,
         above=within.above if within else {},
         rollout=rollout_of(settings),
@@ -248,11 +288,11 @@ def nodes_of(
 
 def _gateway(
     spec: TeamSpec, settings: Settings, home: Path, *, journal: Journal, transports: Transports,
-    bounds: Bounds, budgets: Budgets | None,
+    bounds: Bounds, budgets: Budgets | None, kind: type[ModelGateway],
 ) -> ModelGateway:  # fmt: skip
     chains = spec.models or {"fast": settings.fast, "strong": settings.strong}
     transports.read_with(settings.lookup)
-    return ModelGateway(
+    return kind(
         chains=chains,
         transports=transports,
         journal=journal,

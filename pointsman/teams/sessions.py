@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pointsman.errors import Misconfigured, PointsmanError
 from pointsman.nodes.gateway.transports import Transports
+from pointsman.teams import gauges
 from pointsman.teams.bounds import Bounds
 from pointsman.teams.children import Crew, OpenCrew
 from pointsman.teams.engine import Engine
@@ -52,7 +53,7 @@ class Sessions:
     settings: Callable[[], Settings] = Settings.read
     rollout: Rollout | None = None
     """How releases are served; None: as the settings say."""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     """How long and how often workers try, where there are some."""
     _engine: Engine | None = field(default=None, init=False)
     _stack: AsyncExitStack | None = field(default=None, init=False)
@@ -208,7 +209,6 @@ class Sessions:
                 self._inner = {
                     one.spec.name: one.sessions.inside(self, home)
                     for one in nested(self.spec).values()
-                    if isinstance(one.sessions, Sessions)
                 }
         services = open_services(
             self.spec, settings, on_ticket=self.on_ticket, transports=self.transports,
@@ -248,12 +248,14 @@ async def _sweeping(engine: Engine, seconds: float) -> AsyncGenerator[None]:
     """Reminders, expiries and escalations happen in time while the block runs."""
 
     async def sweep() -> None:
+        await gauges.refresh(engine.services)
         while True:
             await asyncio.sleep(seconds)
             try:
                 await engine.recover()
             except PointsmanError as error:
                 log.warning("looking what time decided failed: %s", error)
+            await gauges.refresh(engine.services)
 
     task = asyncio.create_task(sweep())
     try:
@@ -262,3 +264,4 @@ async def _sweeping(engine: Engine, seconds: float) -> AsyncGenerator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        gauges.forget(engine.services)

@@ -10,6 +10,13 @@ from pointsman.errors import Misconfigured
 
 DEFAULT_CHAIN = ("embedded",)
 DEFAULT_HOME = Path(".pointsman")
+_CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+_CAPTURES = ("true", "span_only", "span_and_event")
+_SIGNALS = {
+    "TRACES": ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+    "METRICS": ("OTEL_METRICS_EXPORTER", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"),
+    "LOGS": ("OTEL_LOGS_EXPORTER", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"),
+}
 _CREDENTIALS = ("_API_KEY", "_TOKEN", "_ACCESS_KEY_ID", "_APPLICATION_CREDENTIALS")
 
 
@@ -29,6 +36,17 @@ class Settings:
     """Whether the standard `OTEL_*` variables ask for an export."""
     otel_exporters: tuple[str, ...] = ()
     """Names of the span exporters they ask for: `otlp`, `console`, or an installed one's."""
+    otel_metrics: tuple[str, ...] = ()
+    """Names of the metric exporters they ask for: `otlp` or `console`."""
+    otel_logs: tuple[str, ...] = ()
+    """Names of the exporters of events they ask for: `otlp` or `console`."""
+    capture_content: bool = False
+    """Whether spans hold prompts, answers, arguments and results, filtered.
+    `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`: `true`, `span_only` or `span_and_event`.
+    """
+    metric_tenants: int = 50
+    """How many tenants the metrics of a process tell apart; the rest are `other`.
+    `POINTSMAN_METRIC_TENANTS`."""
     keys: frozenset[str] = frozenset()
     """Names of the variables that hold a provider's credentials. Never their values."""
     store: str = field(default="sqlite", repr=False)  # an address may hold a password
@@ -53,6 +71,9 @@ class Settings:
     """32 bytes in base64 that seal what filters redact. `POINTSMAN_VAULT_KEY`; without it, a file
     in the folder of state."""
 
+    proxy_key: str = field(default="", repr=False)
+    """What a proxy in front of the console signs its headers with, at least 32 characters.
+    `POINTSMAN_PROXY_KEY`; without it, no proxy is trusted."""
     flights: bool = True
     """Whether equal calls that are under way at once become one. Suites turn it off."""
     serves: Literal["production", "staging", "none"] = "production"
@@ -96,13 +117,12 @@ class Settings:
             fast=fast,
             strong=_chain(env.get("POINTSMAN_STRONG", "")) or fast,
             model_timeout=_seconds(env, "POINTSMAN_MODEL_TIMEOUT", 120.0),
-            otel=env.get("OTEL_SDK_DISABLED", "").lower() != "true"
-            and (
-                bool(env.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
-                or bool(env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
-                or exporter not in ("", "none")
-            ),
+            otel=bool(_exporters(env, "TRACES")),
             otel_exporters=_chain(exporter) or ("otlp",),
+            otel_metrics=_exporters(env, "METRICS"),
+            otel_logs=_exporters(env, "LOGS"),
+            capture_content=env.get(_CAPTURE, "").strip().lower() in _CAPTURES,
+            metric_tenants=_count(env, "POINTSMAN_METRIC_TENANTS", 50),
             keys=frozenset(n for n, value in env.items() if value and n.endswith(_CREDENTIALS)),
             store=_store(env),
             store_connections=_connections(env),
@@ -111,6 +131,7 @@ class Settings:
             limits=env.get("POINTSMAN_LIMITS", "").strip() or "store",
             limits_lost=_lost(env),
             vault_key=env.get("POINTSMAN_VAULT_KEY", "").strip(),
+            proxy_key=_proxy_key(env),
             serves=_serves(env),
             release_drift=_drift(env),
             flags=Path(env["POINTSMAN_FLAGS"]) if env.get("POINTSMAN_FLAGS") else None,
@@ -146,6 +167,18 @@ def _connections(env: Mapping[str, str]) -> int:
     )
 
 
+def _exporters(env: Mapping[str, str], signal: str) -> tuple[str, ...]:
+    """The exporters that the standard variables ask for, of traces, metrics or logs."""
+    if env.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return ()
+    exporter, endpoint = _SIGNALS[signal]
+    named = _chain(env.get(exporter, ""))
+    if named:
+        return tuple(name for name in named if name != "none")
+    sent = env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or env.get(endpoint)
+    return ("otlp",) if sent else ()
+
+
 def _lost(env: Mapping[str, str]) -> Literal["closed", "open"]:
     match env.get("POINTSMAN_LIMITS_LOST", "").strip():
         case "" | "closed":
@@ -156,6 +189,16 @@ def _lost(env: Mapping[str, str]) -> Literal["closed", "open"]:
             raise Misconfigured(
                 f"POINTSMAN_LIMITS_LOST={text!r} is neither closed nor open.", hint="Try closed."
             )
+
+
+def _proxy_key(env: Mapping[str, str]) -> str:
+    key = env.get("POINTSMAN_PROXY_KEY", "").strip()
+    if key and len(key) < 32:
+        raise Misconfigured(
+            f"POINTSMAN_PROXY_KEY has {len(key)} characters: too few to trust.",
+            hint="Make one of 32 or more: `openssl rand -hex 32`.",
+        )
+    return key
 
 
 def _serves(env: Mapping[str, str]) -> Literal["production", "staging", "none"]:
@@ -187,6 +230,13 @@ def _drift(env: Mapping[str, str]) -> Literal["warn", "refuse"]:
 
 def _chain(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _count(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name, "").strip() or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        raise Misconfigured(f"{name}={text!r} is no number above 0.", hint=f"Try {default}.")
+    return int(text)
 
 
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float:

@@ -11,11 +11,12 @@ LangGraph's own control flow leave a step.
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from pointsman.errors import (
     BadOutput,
+    DeadlineExceeded,
     Misconfigured,
     PointsmanError,
     RunBusy,
@@ -24,7 +25,8 @@ from pointsman.errors import (
     is_control_flow,
 )
 from pointsman.guardrails.content import ContentFilter
-from pointsman.nodes import telemetry
+from pointsman.nodes import conventions as names
+from pointsman.nodes import metrics, telemetry
 from pointsman.nodes.digest import JsonObject, digest
 from pointsman.nodes.event import RunEnded
 from pointsman.nodes.message import (
@@ -45,6 +47,7 @@ from pointsman.nodes.run import Run
 from pointsman.nodes.sees import Said
 from pointsman.teams import bounded, children, closing, delegating, ending, pausing
 from pointsman.teams.fence import check_fence, still_held
+from pointsman.teams.journey import log_fields, nested
 from pointsman.teams.recall import recall
 from pointsman.teams.releases.rollout import assigned
 from pointsman.teams.services import Services
@@ -53,6 +56,7 @@ from pointsman.teams.split import in_own_words, in_tasks
 from pointsman.teams.state import RunState, as_json
 from pointsman.teams.store.rows import RunRow
 from pointsman.teams.summary import summarise
+from pointsman.teams.tape import Beginning, Facts, StepTape, in_attempt
 from pointsman.teams.trajectory import Way
 
 log = logging.getLogger("pointsman.teams")
@@ -87,7 +91,15 @@ class Steps:
             return _reset(row.run, as_json(row.request), durable=durable)
         await services.store.log(row, row.request)
         request = request_of(row.request)
-        recalled = await recall(self._spec, await _at_hand(services, row), row, request)
+        await services.recorder.begin(row.run, row)
+        facts = Facts(durable=durable)
+        tape = services.recorder.step(row, Beginning(in_attempt("intake", row), facts=facts))
+        durable = tape.facts.durable
+        recalled = await recall(self._spec, await _at_hand(services, row), row, request, tape)
+        memory = self._spec.memory
+        if memory.summary or memory.facts is not None:
+            # After a crash nothing else says what was recalled: the log alone does not.
+            await services.recorder.flush(row.run, 0.0)
         earlier = recalled.messages
         turns = (turn for turn, _ in _spoken(earlier))
         seen = request.model_copy(
@@ -150,16 +162,18 @@ class Steps:
         if isinstance(payload, Handoff) and payload.to != ROUTE:
             tier = "person" if message.sender == "person" else "handoff"
             return Route(payload.to, tier, None, payload.reason)
-        with telemetry.span("route", {telemetry.WORKFLOW: self._spec.name}) as span:
+        attributes = {names.WORKFLOW: self._spec.name, names.RUN: run.id}
+        with telemetry.own(names.ROUTE_SPAN, "", attributes) as span:
             asked = request = request_of(message)
             for guard in self._spec.guards:
                 if isinstance(guard, ContentFilter):
                     request = guard.masked(request)
             route = await services.router.decide(request, run)
             route = in_own_words(route, request.text, asked.text)
-            span.set_attribute(telemetry.ROUTE_TIER, route.tier)
+            span.set_attribute(names.ROUTE_TIER, route.tier)
+            span.set_attribute(names.ROUTE_TO, route.to)
             if route.confidence is not None:
-                span.set_attribute(telemetry.ROUTE_CONFIDENCE, route.confidence)
+                span.set_attribute(names.ROUTE_CONFIDENCE, route.confidence)
         await services.gateway.settle(run, keep=True)
         return route
 
@@ -169,16 +183,10 @@ class Steps:
 
         async def body(run: Run, services: Services, row: RunRow) -> RunState:
             message = Message.model_validate(state["carried"])
-            attributes = {
-                telemetry.OPERATION: "invoke_agent",
-                telemetry.AGENT: name,
-                telemetry.CONVERSATION: run.thread,
-                telemetry.RUN: run.id,
-            }
             keep, said = False, ""
             read = services.recorder.reader(row.run, name)
             try:
-                with telemetry.span(f"invoke_agent {name}", attributes):
+                with metrics.visit(name, run):
                     reply = await services.nodes[name](message, replace(run, read=read))
                 keep = not isinstance(reply.payload, Refusal | Escalation)
                 said = reply.payload.text if isinstance(reply.payload, Answer) else ""
@@ -253,7 +261,8 @@ class Steps:
         if row is None:
             raise StoreBroken(f"Run {state['run']} is not in the store {services.home} any more.")
         await check_fence()
-        await services.recorder.begin(row.run)
+        await services.recorder.begin(row.run, row)
+        services.recorder.step(row, Beginning(in_attempt("finish", row), given=state["carried"]))
         message = Message.model_validate(state["carried"])
         status, text, error = ending.ending(
             message.payload, state["done"],
@@ -276,8 +285,9 @@ class Steps:
             await closing.close_tickets(services, row, status)
             await closing.end_below(services, row)
             ended = RunEnded(
-                run=row.run, status=status, specialist=result.specialist, by=by, text=text
-            )
+                run=row.run, status=status, specialist=result.specialist, by=by, text=text,
+                error=error,
+            )  # fmt: skip
             services.recorder.emit(row.run, ended)
         await services.recorder.flush(row.run, 0.0)
         return {"next": END}, text
@@ -288,23 +298,23 @@ class Steps:
         row = await services.store.find_run(state["run"])
         if row is None:
             raise StoreBroken(f"Run {state['run']} is not in the store {services.home} any more.")
-        await services.recorder.begin(row.run)
-        previous = await services.store.last_specialist(row)
+        await services.recorder.begin(row.run, row)
+        carried = Message.model_validate(state["carried"])
+        began = time.perf_counter()
+        tape = services.recorder.step(row, await _beginning(services, row, state, step, specialist))
         below = await children.events_below(services.store, row.run) if state["rounds"] else ()
         run = services.run_for(
-            row, step, specialist=specialist, previous=previous,
+            row, step, specialist=specialist, tape=tape,
             admitted=frozenset(state["admitted"]), below=below,
         )  # fmt: skip
         if state.get("bound"):
             run = replace(run, deadline=None)  # its last word has the specialist's own time
-        carried = Message.model_validate(state["carried"])
-        began = time.perf_counter()
-        with telemetry.log_context(_context(row, specialist)):
+        with nested(row, services), telemetry.log_context(log_fields(row, specialist)):
             try:
-                if row.cancelled_by:
-                    return ending.cancelled(carried, row.cancelled_by)
-                run.remaining(float("inf"))
-                released = await services.on(row.release)
+                if tape.facts.cancelled:
+                    return ending.cancelled(carried, tape.facts.cancelled)
+                _in_time(run, tape)
+                released = await services.on(row.release if tape.release is None else tape.release)
                 return await body(replace(run, gateway=released.gateway), released, row)
             except (StoreError, RunBusy):
                 raise
@@ -320,6 +330,28 @@ class Steps:
                     await services.recorder.flush(row.run, time.perf_counter() - began)
                 else:
                     services.recorder.forget(row.run)
+
+
+def _in_time(run: Run, tape: StepTape) -> None:
+    try:
+        run.remaining(float("inf"))
+    except DeadlineExceeded:
+        tape.late()
+        raise
+
+
+async def _beginning(
+    services: Services, row: RunRow, state: RunState, step: str, specialist: str
+) -> Beginning:
+    facts = Facts(
+        previous=await services.store.last_specialist(row),
+        cancelled=row.cancelled_by,
+        left=services.seconds_left(row),
+        durable=state["durable"],
+    )
+    return Beginning(
+        in_attempt(step, row), specialist, state["carried"], tuple(state["open"]), facts
+    )
 
 
 def _failure(error: Exception, run: Run) -> Failure:
@@ -343,7 +375,10 @@ async def _at_hand(services: Services, row: RunRow) -> Services:
 
 def nested_row(spec: TeamSpec, thread_id: str, message_id: str, text: str) -> RunRow:
     """The row of a run inside somebody else's graph."""
-    request = Message(id=message_id, sender="user", receiver=spec.name, payload=Request(text=text))
+    request = Message(
+        id=message_id, sender="user", receiver=spec.name, payload=Request(text=text),
+        traceparent=telemetry.traceparent(),
+    )  # fmt: skip
     return RunRow(
         run=run_id(spec.name, thread_id, message_id),
         team=spec.name,
@@ -386,8 +421,3 @@ def _spoken(earlier: Sequence[Message]) -> list[tuple[Turn, str]]:
             case _:
                 pass
     return turns
-
-
-def _context(row: RunRow, specialist: str) -> Mapping[str, str]:
-    context = {"team": row.team, "run": row.run, "thread": row.thread}
-    return context | ({"specialist": specialist} if specialist else {})

@@ -24,7 +24,7 @@ async def streamed(engine: "Engine", row: RunRow, *, pieces: bool) -> AsyncGener
             async for event in events:
                 yield event
         return
-    await engine.services.recorder.begin(row.run)
+    await engine.services.recorder.begin(row.run, row)
     queue = engine.services.recorder.listen(row.run, pieces=pieces)
     work = asyncio.create_task(engine.submit(row))
     repeated = True

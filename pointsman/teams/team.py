@@ -304,10 +304,10 @@ class Team(Desk):
             prompts=prompts or spec.prompts,
         )  # fmt: skip
         other._sessions = self._sessions.apart(other.spec)  # noqa: SLF001 (its own class)
-        other._sessions.rollout = rollout or other._sessions.rollout  # noqa: SLF001
+        other._sessions.rollout = rollout or other._sessions.rollout  # noqa: SLF001 (likewise)
         if alone:
-            said = other._sessions.settings  # noqa: SLF001
-            other._sessions.settings = lambda: said().alone  # noqa: SLF001
+            said = other._sessions.settings  # noqa: SLF001 (likewise)
+            other._sessions.settings = lambda: said().alone  # noqa: SLF001 (likewise)
         return other
 
     def _row(

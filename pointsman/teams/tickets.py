@@ -60,6 +60,8 @@ class Edit(_Decision):
 
     type: Literal["edit"] = "edit"
     args: JsonObject
+    digest: str = ""
+    """As of Approve: of what the reviewer saw."""
 
 
 class Reject(_Decision):

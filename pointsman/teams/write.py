@@ -4,19 +4,19 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from pointsman.errors import ToolFailed, ToolTimeout
-from pointsman.nodes import telemetry
+from pointsman.nodes import conventions as names
+from pointsman.nodes import telemetry, transcribed
 from pointsman.nodes.digest import JsonObject, digest
 from pointsman.nodes.event import ToolCalled
 from pointsman.nodes.run import Run
 from pointsman.nodes.specialist import AnyTool
+from pointsman.nodes.tape import Ended
+from pointsman.nodes.toolnode import tool_attributes
 from pointsman.teams.tickets import Ticket, action_digest
 
 log = logging.getLogger("pointsman.effects")
-
-Ended = Literal["done", "failed", "ambiguous"]
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,21 @@ async def called(write: Write, run: Run) -> tuple[Ended, str]:
     ended: Ended = "done"
     text = ""
     attributes = {
-        telemetry.OPERATION: "execute_tool",
-        telemetry.TOOL: write.tool.name,
-        telemetry.TICKET: write.ticket.id,
+        **tool_attributes(write.tool, write.ticket.call_id or write.ticket.id, run),
+        names.AGENT: write.ticket.specialist,
+        names.TICKET: write.ticket.id,
     }
-    with telemetry.span(f"execute_tool {write.tool.name}", attributes) as span:
+    with telemetry.operation("execute_tool", attributes) as span:
+        telemetry.content(span, run.shown, transcribed.arguments(write.args))
+        then = run.tape.wrote(write.key, write.ticket.id)
         try:
-            text = await write.call()
+            ended, text = then or ("done", await write.call())
         except ToolFailed as error:
             ended, text = await _after_failure(write, error)
-            span.set_attribute(telemetry.ERROR_TYPE, ended)
+        span.set_attribute(names.EFFECT_ENDED, ended)
+        if ended != "done":
+            telemetry.fail(span, "ToolFailed" if ended == "failed" else "Ambiguous")
+        telemetry.content(span, run.shown, transcribed.result(text))
     run.emit(
         ToolCalled(
             tool=write.tool.name,

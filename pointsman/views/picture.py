@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from pointsman.nodes.specialist import Specialist
     from pointsman.teams.team import Team
 
 Kind = Literal["read", "write", "ask"]
@@ -12,13 +13,16 @@ Kind = Literal["read", "write", "ask"]
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A specialist as drawn: its name, what it handles, its tools, and who it hands off to."""
+    """A specialist as drawn: its name, what it handles, its tools, who it hands off to, and who it
+    gives tasks to. `inside` is the team that does its work, where one does."""
 
     name: str
     handles: str
     tools: tuple[tuple[str, Kind], ...] = ()
     hands_off_to: tuple[str, ...] = ()
     fallback: bool = False
+    gives_tasks_to: tuple[str, ...] = ()
+    inside: str = ""
 
     @property
     def writes(self) -> bool:
@@ -40,10 +44,21 @@ class Picture:
         """Whether any role proposes actions: then there is a gate."""
         return any(role.writes for role in self.roles)
 
+    @property
+    def answering(self) -> tuple[Role, ...]:
+        """Who may end a run: all but those that only get tasks, whose results go back to who gave
+        them."""
+        given = {to for role in self.roles for to in role.gives_tasks_to}
+        taken = {*self.routed, *(to for role in self.roles for to in role.hands_off_to)}
+        return tuple(role for role in self.roles if role.name in taken or role.name not in given)
+
 
 def picture_of(team: "Team") -> Picture:
     """What there is to draw of a team: its specialists and its transition table."""
+    from pointsman.teams.family import nested
+
     names = [specialist.name for specialist in team.spec.specialists]
+    inside = nested(team.spec)
     roles = tuple(
         Role(
             specialist.name,
@@ -58,6 +73,8 @@ def picture_of(team: "Team") -> Picture:
                 if to in names and to != specialist.name
             ),
             specialist.fallback is not None,
+            tuple(to for to in _reached(specialist) if to in names),
+            inside[specialist.name].spec.name if specialist.name in inside else "",
         )
         for specialist in team.spec.specialists
     )
@@ -65,6 +82,10 @@ def picture_of(team: "Team") -> Picture:
     return Picture(
         team.name, roles, tuple(to for to in after_route if to in names), "end" in after_route
     )
+
+
+def _reached(specialist: "Specialist") -> tuple[str, ...]:
+    return specialist.does.reaches() if specialist.does is not None else ()
 
 
 _STYLES = """\
@@ -81,14 +102,16 @@ def mermaid(picture: Picture) -> str:
     for role in picture.roles:
         parts = [f"<b>{_label(role.name)}</b>", _label(role.handles)]
         parts += [_label(_tool(name, kind)) for name, kind in role.tools]
+        parts.append(_label(f"team {role.inside}") if role.inside else "")
         out.append(f'  {ids[role.name]}["{"<br/>".join(p for p in parts if p)}"]:::role')
     out.append('  finish(["answer"]):::step')
     out += [f"  route --> {ids[name]}" for name in picture.routed]
     if picture.no_route:
         out.append("  route -. no route .-> finish")
+    out += [f"  {ids[role.name]} --> finish" for role in picture.answering]
     for role in picture.roles:
-        out.append(f"  {ids[role.name]} --> finish")
         out += [f"  {ids[role.name]} -. hands off .-> {ids[to]}" for to in role.hands_off_to]
+        out += [f"  {ids[role.name]} -. gives tasks to .-> {ids[to]}" for to in role.gives_tasks_to]
     if picture.writes:
         out.append('  gate{{"approval<br/>policy or a person"}}:::person')
         out.append('  execute["execute<br/>once, by the ledger"]:::effect')

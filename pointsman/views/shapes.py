@@ -135,6 +135,7 @@ HEADS = "".join(
         ("orange", "#ea580c"),
         ("green", "#059669"),
         ("violet", "#8b5cf6"),
+        ("blue", BLUE),
     )
 )
 """The arrow heads that `line` can name."""

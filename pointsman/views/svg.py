@@ -75,15 +75,15 @@ def svg(picture: Picture) -> str:
     middle = (_TOP + bottom) / 2
     intake = Box(_MARGIN, middle - _STEP_H / 2, _STEP_W, _STEP_H)
     route = Box(_MARGIN + _STEP_W + 64, middle - _STEP_H / 2, _STEP_W, _STEP_H)
-    lane = column + _CARD + (96 if _has_handoffs(picture) else 40)
+    lane = column + _CARD + (96 if _has_handoffs(picture) or _has_tasks(picture) else 40)
     right = lane + 84
     answer = Box(right, _TOP + 8, 150, _STEP_H)
     parts = [edge(intake.right, intake.middle, route.x, route.middle)]
     parts += _routes(picture, cards, route)
-    parts += _answers(cards, answer)
+    parts += _answers([card for card in cards if card.role in picture.answering], answer)
     if picture.no_route:
         parts.append(_over_the_top(route, answer))
-    parts += _handoffs(cards)
+    parts += _arcs(cards)
     floor = bottom
     if picture.writes:
         drawn, floor = _approval(cards, right, answer, bottom)
@@ -136,6 +136,10 @@ def _has_handoffs(picture: Picture) -> bool:
     return any(role.hands_off_to for role in picture.roles)
 
 
+def _has_tasks(picture: Picture) -> bool:
+    return any(role.gives_tasks_to for role in picture.roles)
+
+
 def _column(roles: tuple[Role, ...], x: float) -> list[_Card]:
     cards: list[_Card] = []
     y = _TOP
@@ -171,10 +175,11 @@ def _drawn(card: _Card) -> list[str]:
         rect(Box(box.x, box.y + 12, 4, box.h - 24), fill=BLUE, corner=2),
         words(box.x + _PAD, box.y + 27, card.role.name, size=16, weight=600),
     ]
-    if card.role.fallback:
-        parts.append(
-            words(box.right - _PAD, box.y + 26, "rule fallback", size=11, ink=SOFT, anchor="end")
-        )
+    notes = [f"team {card.role.inside}"] if card.role.inside else []
+    notes += ["rule fallback"] if card.role.fallback else []
+    if notes:
+        note = " · ".join(notes)
+        parts.append(words(box.right - _PAD, box.y + 26, note, size=11, ink=SOFT, anchor="end"))
     for number, handled in enumerate(card.lines):
         parts.append(words(box.x + _PAD, box.y + 48 + 18 * number, handled, size=12.5, ink=SOFT))
     for label, kind, chip in card.chips:
@@ -212,24 +217,30 @@ def _over_the_top(route: Box, answer: Box) -> str:
     return line(path, dash=True) + label
 
 
-def _handoffs(cards: list[_Card]) -> list[str]:
-    """Arcs on the right of the column, each further out than the last."""
+def _arcs(cards: list[_Card]) -> list[str]:
+    """Hand-offs and tasks, on the right of the column, each further out than the last."""
     by_name = {card.role.name: card for card in cards}
     pairs = [(card, by_name[to]) for card in cards for to in card.role.hands_off_to]
     names = {(source.role.name, target.role.name) for source, target in pairs}
     parts: list[str] = []
-    number = 0
     for source, target in pairs:
         mutual = (target.role.name, source.role.name) in names
         if mutual and target.box.y < source.box.y:
             continue
-        down = source.box.y < target.box.y
-        start, end = _port(source, 0.86 if down else 0.14), _port(target, 0.12 if down else 0.9)
-        x, out = source.box.right + 2, source.box.right + 36 + 12 * (number % 5)
-        path = f"M{x:g},{start:g} C{out:g},{start:g} {out:g},{end:g} {x:g},{end:g}"
+        path = _arc(source, target, len(parts))
         parts.append(line(path, colour="#8b5cf6", dash=True, arrow="violet", both=mutual))
-        number += 1
+    tasks = [(card, by_name[to]) for card in cards for to in card.role.gives_tasks_to]
+    for source, target in sorted(tasks, key=lambda pair: abs(pair[1].box.y - pair[0].box.y)):
+        path = _arc(source, target, len(parts))
+        parts.append(line(path, colour=BLUE, dash=True, arrow="blue"))
     return parts
+
+
+def _arc(source: _Card, target: _Card, number: int) -> str:
+    down = source.box.y < target.box.y
+    start, end = _port(source, 0.86 if down else 0.14), _port(target, 0.12 if down else 0.9)
+    x, out = source.box.right + 2, source.box.right + 36 + 12 * (number % 5)
+    return f"M{x:g},{start:g} C{out:g},{start:g} {out:g},{end:g} {x:g},{end:g}"
 
 
 def _approval(cards: list[_Card], x: float, answer: Box, bottom: float) -> tuple[list[str], float]:
@@ -292,4 +303,8 @@ def _legend(picture: Picture, y: float) -> str:
             f"M{x:g},{y - 4:g} L{x + 24:g},{y - 4:g}", colour="#8b5cf6", dash=True, arrow="violet"
         )
         out += words(x + 32, y, "hands off", size=11.5, ink=SOFT)
+        x += 32 + 6.4 * len("hands off") + 24
+    if _has_tasks(picture):
+        out += line(f"M{x:g},{y - 4:g} L{x + 24:g},{y - 4:g}", colour=BLUE, dash=True, arrow="blue")
+        out += words(x + 32, y, "gives tasks to", size=11.5, ink=SOFT)
     return out

@@ -69,7 +69,7 @@ def pairs(suite: str) -> list[tuple[str, str]]:
 
 def sampled(suite: str, share: float) -> list[tuple[str, str]]:
     """The same share of the pairs of every injection task, drawn with a fixed seed."""
-    drawn = random.Random(f"{SEED} {suite}")  # noqa: S311
+    drawn = random.Random(f"{SEED} {suite}")
     loaded: Any = suite_of(suite)
     users = list(loaded.user_tasks)
     each = max(1, round(share * len(users)))

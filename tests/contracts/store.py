@@ -12,7 +12,10 @@ from tests.contracts.ledger import LedgerContract
 from tests.contracts.releases import ReleaseContract
 from tests.contracts.rows import NOW, a_grant, a_result, a_run, a_ticket, claim
 from tests.contracts.runs import RunContract
+from tests.contracts.searching import SearchContract
+from tests.contracts.serving import ServingContract
 from tests.contracts.tickets import TicketContract
+from tests.contracts.usage import UsageContract
 from tests.contracts.vault import VaultContract
 
 __all__ = ["NOW", "StoreContract", "a_grant", "a_result", "a_run", "a_ticket", "claim"]
@@ -27,6 +30,9 @@ class StoreContract(
     BoardContract,
     LeaseContract,
     ReleaseContract,
+    SearchContract,
+    UsageContract,
+    ServingContract,
     CrossingContract,
 ):
     """What every Store promises."""

@@ -22,7 +22,7 @@ def row(number: int, *, weak: bool, strong: bool, prompt: str, answer: str | Non
 
 def learnable(count: int = 300, seed: int = 3) -> list[Row]:
     """The weak model is wrong exactly where its arithmetic is, which is a third of the time."""
-    dice = random.Random(seed)  # noqa: S311 (no secret)
+    dice = random.Random(seed)
     rows: list[Row] = []
     for number in range(count):
         a, b = dice.randint(2, 60), dice.randint(2, 60)
@@ -38,7 +38,7 @@ def learnable(count: int = 300, seed: int = 3) -> list[Row]:
 
 def noise(count: int = 300, seed: int = 4) -> list[Row]:
     """Nothing in prompt or answer says who is right."""
-    dice = random.Random(seed)  # noqa: S311 (no secret)
+    dice = random.Random(seed)
     return [
         row(n, weak=dice.random() < 0.6, strong=dice.random() < 0.8, answer="yes",
             prompt=" ".join(dice.choices(("red", "blue", "green", "pale"), k=6)))

@@ -40,7 +40,7 @@ def kill_at(process: "subprocess.Popen[bytes]", record: Path, size: int) -> None
 
 def killed_and_finished(count: int, epochs: int, kills: int, seed: int, record: Path) -> int:
     """Kill the run at random sizes of its record, then let it end. How many kills hit."""
-    draw = random.Random(seed)  # noqa: S311 (a draw that can be repeated)
+    draw = random.Random(seed)
     whole, hits, reached = count * epochs * 430, 0, 0
     for _ in range(kills):
         reached = min(whole, reached + draw.randint(1, max(2, whole // kills)))

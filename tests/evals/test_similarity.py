@@ -10,7 +10,7 @@ from pointsman.evals.report import Share
 from pointsman.evals.similarity import Labelled, Row, measure, recommend
 from pointsman.nodes.gateway.embedding import Vector
 
-DICE = random.Random(7)  # noqa: S311
+DICE = random.Random(7)
 VECTORS = {f"text {'x' * n}": [DICE.gauss(0, 1) for _ in range(6)] for n in range(1, 151)}
 
 
@@ -30,7 +30,7 @@ async def test_it_counts_what_a_plain_loop_counts() -> None:
     thresholds = (0.5, 0.8, 0.9, 0.97)
     measured = await measure(given, embed, name="six", thresholds=thresholds, seed=5)
     order = sorted(row.text for row in given)
-    random.Random(5).shuffle(order)  # noqa: S311
+    random.Random(5).shuffle(order)
     label = {row.text: row.label for row in given}
     vectors = {text: await embed(text) for text in order}
     hits, false = dict.fromkeys(thresholds, 0), dict.fromkeys(thresholds, 0)

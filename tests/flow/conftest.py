@@ -1,10 +1,12 @@
 """What the flow tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pointsman.nodes.gateway.scripted import ScriptedTransport
+from tests.flow.replayed import Replayed
 from tests.flow.shop import Shop, script
 
 ON_BOTH = ("approvals", "children", "concurrency", "dead", "nested", "order", "processes")
@@ -24,6 +26,23 @@ def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv("POINTSMAN_STORE", request.getfixturevalue("database"))
 
 
+_BY_HAND = "the test changes the store by hand"
+_DEPLOY = "the team is another one when the run goes on: no one team is what made it"
+CHANGED: dict[str, str] = {
+    "test_a_newer_policy_forbids_an_open_ticket": _DEPLOY,
+    "test_a_changed_schema_supersedes": _DEPLOY,
+    "test_a_specialist_that_is_gone_ends_the_run_clearly": _DEPLOY,
+    "test_a_tool_that_is_gone_is_refused": _DEPLOY,
+    "test_a_limit_of_today_binds_a_ticket_of_yesterday": _DEPLOY,
+    "test_a_deploy_without_the_target_supersedes": _DEPLOY,
+    "test_who_left_the_team_gets_nothing": _DEPLOY,
+    "test_changed_arguments_never_run": _BY_HAND,
+    "test_arguments_changed_after_the_claim_do_not_run": _BY_HAND,
+    "test_a_damaged_file_is_store_broken": _BY_HAND,
+}
+"""Tests whose runs cannot be replayed as they were made, and why."""
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A new folder of state."""
@@ -40,3 +59,13 @@ def shop(home: Path) -> Shop:
 def model() -> ScriptedTransport:
     """The scripted model, which remembers what it was asked."""
     return ScriptedTransport(script)
+
+
+@pytest.fixture(autouse=True)
+def every_run_replays(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every run that a test leaves ended or waiting is replayed, and differs nowhere."""
+    with Replayed() as runs:
+        yield
+    found = "" if request.node.originalname in CHANGED else runs.differences()
+    if found:
+        pytest.fail(f"A replay differs.\n{found}", pytrace=False)

@@ -324,7 +324,7 @@ def enumerate_points(given: argparse.Namespace, running: Server | None) -> None:
     whole.count()
     chosen = whole.points
     if given.sample:
-        chosen = sorted(random.Random(given.seed).sample(chosen, given.sample))  # noqa: S311
+        chosen = sorted(random.Random(given.seed).sample(chosen, given.sample))
     asked: Counter[str] = Counter()
     for number, point, label in chosen:
         try:

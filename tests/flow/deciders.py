@@ -28,7 +28,7 @@ async def _decide(
     """One thread's decisions, in its own event loop; those that counted."""
     team = shop_team(home)
     by = f"p{process}t{thread}"
-    order = random.Random(by)  # noqa: S311 - seeded
+    order = random.Random(by)
     tickets = [t.id for t in await store.tickets(team.name, limit=1000)]
     order.shuffle(tickets)
     won: dict[str, list[str]] = {}

@@ -210,7 +210,7 @@ async def test_an_open_team_watches_the_clock_itself(home: Path, shop: Shop, clo
         ticket = await waiting(team)
         clock.pass_(61)
         async with asyncio.timeout(20):
-            while (await team.result(ticket.run)).status == "waiting":  # noqa: ASYNC110
+            while (await team.result(ticket.run)).status == "waiting":  # noqa: ASYNC110 (no event to wait for)
                 await asyncio.sleep(0.02)
     assert shop.wrote() == []
 

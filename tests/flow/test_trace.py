@@ -7,6 +7,7 @@ from pathlib import Path
 
 from opentelemetry.trace import StatusCode
 
+from pointsman.nodes import conventions as names
 from pointsman.nodes import telemetry
 from pointsman.nodes.gateway.scripted import ScriptedTransport, choice_reply
 from pointsman.teams.tickets import Approve
@@ -22,21 +23,25 @@ async def test_a_run_is_one_tree_of_spans(home: Path) -> None:
         result = await shop_team(home).run("lookup INV-1", thread="c1")
         spans = exporter.get_finished_spans()
     run = "invoke_workflow shop"
+    agent = f"{run} / invoke_agent billing"
     assert tree(spans) == [
         run,
         f"{run} / route",
-        f"{run} / route / chat scripted",
-        f"{run} / invoke_agent billing",
-        f"{run} / invoke_agent billing / chat scripted",
-        f"{run} / invoke_agent billing / execute_tool lookup",
-        f"{run} / invoke_agent billing / chat scripted",
+        f"{run} / route / gateway fast",
+        f"{run} / route / gateway fast / chat scripted",
+        agent,
+        f"{agent} / gateway fast",
+        f"{agent} / gateway fast / chat scripted",
+        f"{agent} / execute_tool lookup",
+        f"{agent} / gateway fast",
+        f"{agent} / gateway fast / chat scripted",
     ]
     assert len({s.context.trace_id for s in spans if s.context}) == 1
     root = next(s for s in spans if s.name == run)
     assert root.attributes is not None
-    assert root.attributes[telemetry.RUN] == result.run
-    assert root.attributes[telemetry.STATUS] == "done"
-    assert root.attributes[telemetry.CONVERSATION] == "c1"
+    assert root.attributes[names.RUN] == result.run
+    assert root.attributes[names.STATUS] == "done"
+    assert root.attributes[names.CONVERSATION] == "c1"
     assert all(s.status.status_code is StatusCode.UNSET for s in spans)
 
 
@@ -52,9 +57,9 @@ async def test_a_pause_and_a_write_are_traced_without_error(home: Path) -> None:
     assert "ticket refund" in {s.name for s in waiting}
     assert all(s.status.status_code is StatusCode.UNSET for s in (*waiting, *decided))
     root = next(s for s in waiting if s.name == "invoke_workflow shop")
-    assert (root.attributes or {})[telemetry.STATUS] == "waiting"
+    assert (root.attributes or {})[names.STATUS] == "waiting"
     (write,) = [s for s in decided if s.name == "execute_tool refund"]
-    assert (write.attributes or {})[telemetry.TICKET] == begun.tickets[0].id
+    assert (write.attributes or {})[names.TICKET] == begun.tickets[0].id
 
 
 async def test_no_content_in_any_span(home: Path) -> None:
@@ -79,7 +84,7 @@ async def test_an_error_inside_a_run_marks_its_span(home: Path) -> None:
         spans = exporter.get_finished_spans()
     (agent,) = [s for s in spans if s.name == "invoke_agent billing"]
     assert agent.status.status_code is StatusCode.ERROR
-    assert (agent.attributes or {})[telemetry.ERROR_TYPE] == "ZeroDivisionError"
+    assert (agent.attributes or {})[names.ERROR_TYPE] == "ZeroDivisionError"
 
 
 async def test_log_lines_say_which_run(home: Path) -> None:

@@ -177,7 +177,7 @@ def search(text: str) -> str:
 
 
 @tool(effect="write", reveals=("EMAIL", "SECRET"))
-def send(to: str, text: str, lines: list[str] = []) -> str:  # noqa: B006
+def send(to: str, text: str, lines: list[str] = []) -> str:  # noqa: B006 (never called)
     """Send a mail."""
     raise AssertionError("never run here")
 

@@ -12,6 +12,7 @@ import pytest
 from langgraph.errors import GraphInterrupt
 from opentelemetry.trace import StatusCode
 
+from pointsman.nodes import conventions as names
 from pointsman.nodes import telemetry
 from tests.nodes.spans import recorded_spans, tree
 
@@ -38,7 +39,7 @@ def test_an_error_marks_its_span_without_its_text(error: BaseException) -> None:
         (span,) = exporter.get_finished_spans()
     assert span.status.status_code is StatusCode.ERROR
     assert span.attributes is not None
-    assert span.attributes[telemetry.ERROR_TYPE] == type(error).__name__
+    assert span.attributes[names.ERROR_TYPE] == type(error).__name__
     assert span.events == ()
     assert "secret" not in span.to_json()
 
@@ -50,7 +51,7 @@ def test_a_pause_is_not_an_error() -> None:
             raise GraphInterrupt(())
         (span,) = exporter.get_finished_spans()
     assert span.status.status_code is StatusCode.UNSET
-    assert telemetry.ERROR_TYPE not in (span.attributes or {})
+    assert names.ERROR_TYPE not in (span.attributes or {})
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def main() -> None:
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     writing = [episode for episode in read_episodes(given.data) if episode.writes]
-    taken = random.Random(given.seed).sample(writing, given.episodes)  # noqa: S311
+    taken = random.Random(given.seed).sample(writing, given.episodes)
     killing = Killing(given.folder, given.data, reconcile=given.reconcile)
     try:
         for episode in taken:

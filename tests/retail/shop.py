@@ -62,7 +62,7 @@ class Desk:
 
     def users_where(self, condition: str, *values: str) -> list[str]:
         """Ids of the users whose record fits a condition in SQL."""
-        sql = f"SELECT id FROM users WHERE {condition} ORDER BY id"  # noqa: S608
+        sql = f"SELECT id FROM users WHERE {condition} ORDER BY id"
         return [str(row[0]) for row in self._db.execute(sql, values)]
 
     def product_types(self) -> dict[str, str]:
@@ -90,7 +90,7 @@ class Desk:
         self._put("orders", str(order["order_id"]), order)
 
     def _get(self, table: str, key: str) -> Record:
-        sql = f"SELECT body FROM {table} WHERE id = ?"  # noqa: S608
+        sql = f"SELECT body FROM {table} WHERE id = ?"
         row = self._db.execute(sql, (key,)).fetchone()
         if row is None:
             raise Refused(f"there is no {table.removesuffix('s')} {key}")
@@ -98,7 +98,7 @@ class Desk:
 
     def _put(self, table: str, key: str, record: Record) -> None:
         self.before.setdefault((table, key), self._get(table, key))
-        sql = f"UPDATE {table} SET body = ? WHERE id = ?"  # noqa: S608
+        sql = f"UPDATE {table} SET body = ? WHERE id = ?"
         self._db.execute(sql, (canonical(record), key))
 
 
@@ -117,7 +117,7 @@ class RetailShop:
             for table in TABLES:
                 db.execute(f"CREATE TABLE {table} (id TEXT PRIMARY KEY, body TEXT NOT NULL)")
                 rows = [(key, canonical(record)) for key, record in data[table].items()]
-                db.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)  # noqa: S608
+                db.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows)
             db.execute(
                 "CREATE TABLE journal (n INTEGER PRIMARY KEY AUTOINCREMENT, tool TEXT NOT NULL,"
                 " args TEXT NOT NULL, refused TEXT NOT NULL, said TEXT NOT NULL)"
@@ -165,7 +165,7 @@ class RetailShop:
         found: dict[tuple[str, str], str] = {}
         with self._open(commit=False) as db:
             for table in TABLES:
-                sql = f"SELECT id, body FROM {table} ORDER BY id"  # noqa: S608
+                sql = f"SELECT id, body FROM {table} ORDER BY id"
                 found |= {(table, key): body for key, body in db.execute(sql)}
         return found
 

@@ -151,7 +151,7 @@ async def test_every_gold_action_through_the_graph(
 
     before = shop.state()
     later = list(episodes)
-    random.Random(3).shuffle(later)  # noqa: S311
+    random.Random(3).shuffle(later)
     async with retail_team(tmp_path / "home", shop, episodes) as team:
         replay = Replay(team, shop, direct)
         for episode in later:
@@ -177,7 +177,7 @@ async def test_some_episodes_on_a_shop_of_their_own(
     episodes: tuple[Episode, ...], new_shop: NewShop, tmp_path: Path
 ) -> None:
     """On the data it was written for, no gold write is refused: each is asked and done once."""
-    chosen = random.Random(5).sample(episodes, 16)  # noqa: S311
+    chosen = random.Random(5).sample(episodes, 16)
     tally = await alone(chosen, new_shop, tmp_path)
     assert (tally.executed, tally.refused) == (tally.writes, 0)
     assert tally.writes > len(chosen) / 2

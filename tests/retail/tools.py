@@ -94,7 +94,7 @@ def _reads(shop: RetailShop) -> tuple[AnyTool, ...]:
         return _only(shop, "lower(body ->> '$.email') = lower(?)", email)
 
     @tool(effect="read")
-    def find_user_id_by_name_zip(first_name: str, last_name: str, zip: str) -> str:  # noqa: A002
+    def find_user_id_by_name_zip(first_name: str, last_name: str, zip: str) -> str:
         """Find a user's id by first name, last name and zip code."""
         return _only(
             shop,
@@ -172,7 +172,7 @@ def _writes(shop: RetailShop, *, reconcile: bool) -> tuple[AnyTool, ...]:
 
     @high
     def modify_pending_order_address(
-        order_id: str, address1: str, address2: str, city: str, state: str, country: str, zip: str  # noqa: A002
+        order_id: str, address1: str, address2: str, city: str, state: str, country: str, zip: str
     ) -> str:  # fmt: skip
         """Change where a pending order goes."""
         return _done(shop, "modify_pending_order_address", locals())
@@ -191,7 +191,7 @@ def _writes(shop: RetailShop, *, reconcile: bool) -> tuple[AnyTool, ...]:
 
     @high
     def modify_user_address(
-        user_id: str, address1: str, address2: str, city: str, state: str, country: str, zip: str  # noqa: A002
+        user_id: str, address1: str, address2: str, city: str, state: str, country: str, zip: str
     ) -> str:  # fmt: skip
         """Change a user's default address."""
         return _done(shop, "modify_user_address", locals())

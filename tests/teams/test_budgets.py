@@ -45,7 +45,7 @@ async def desk() -> AsyncGenerator[Desk]:
     await made.books.aclose()
 
 
-def run(id: str = "r1", tenant: str = "acme") -> Run:  # noqa: A002
+def run(id: str = "r1", tenant: str = "acme") -> Run:
     """A step of a run."""
     return Bench().run(step="2.0:billing", id=id, tenant=tenant)
 

@@ -62,7 +62,7 @@ def test_too_few_runs_give_no_interval() -> None:
 def test_the_interval_holds_as_often_as_it_says(runs: int, messages: int) -> None:
     """Of batches with skewed costs, drawn like their past, about nine in ten end inside: 80 to 98
     of 100 seeded trials."""
-    chance = random.Random(7)  # noqa: S311 (no secret)
+    chance = random.Random(7)
     inside = 0
     for _ in range(100):
         seen = [chance.lognormvariate(0, 1) for _ in range(runs)]

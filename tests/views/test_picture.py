@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointsman.views.picture import Picture, Role, mermaid
+from pointsman import Specialist, Team
+from pointsman.nodes.panel import Panel
+from pointsman.nodes.plan import Plan
+from pointsman.views.picture import Picture, Role, mermaid, picture_of
 from pointsman.views.svg import png, svg
 
 BILLING = Role(
@@ -47,6 +50,51 @@ def test_a_team_that_only_reads_has_no_gate() -> None:
     assert "approval" not in svg(team)
 
 
+GIVEN = Picture(
+    "incident",
+    (
+        Role("lead", "incidents", gives_tasks_to=("logs", "repair")),
+        Role("logs", "what the logs say", (("read_logs", "read"),)),
+        Role("repair", "fixes", inside="crew", fallback=True),
+    ),
+    ("lead",),
+)
+
+
+def test_who_gives_tasks_is_drawn() -> None:
+    """Members of a plan hang on who gives them tasks; their results are not the run's answer."""
+    text = mermaid(GIVEN)
+    assert "  s1 -. gives tasks to .-> s2\n" in text
+    assert "  s1 -. gives tasks to .-> s3\n" in text
+    assert [line for line in text.splitlines() if "--> finish" in line] == ["  s1 --> finish"]
+    assert "team crew" in text
+    drawn = svg(GIVEN)
+    assert drawn.count('marker-end="url(#blue)"') == 3, "two edges and the legend"
+    assert "gives tasks to" in drawn
+    assert "team crew · rule fallback" in drawn
+
+
+def test_who_gets_tasks_and_messages_answers_too() -> None:
+    """A member that the router or a hand-off may choose still ends runs."""
+    lead = Role("lead", "incidents", hands_off_to=("logs",), gives_tasks_to=("logs", "repair"))
+    team = Picture("t", (lead, *GIVEN.roles[1:]), ("lead", "repair"))
+    assert [role.name for role in team.answering] == ["lead", "logs", "repair"]
+
+
+def test_a_team_with_plans_is_read() -> None:
+    """A plan's and a panel's members, and the team inside, come out of the team's description."""
+    a, b = Specialist("a", handles="a"), Specialist("b", handles="b")
+    inner = Team("inner", specialists=[Specialist("c", handles="c")])
+    crew = Specialist("crew", handles="all of c", does=inner)
+    panel = Specialist("panel", handles="p", does=Panel((a, b)))
+    lead = Specialist("lead", handles="l", does=Plan((panel, crew)))
+    team = Team("outer", specialists=[lead, panel, a, b, crew])
+    drawn = {role.name: role for role in picture_of(team).roles}
+    assert drawn["lead"].gives_tasks_to == ("panel", "crew")
+    assert drawn["panel"].gives_tasks_to == ("a", "b")
+    assert (drawn["crew"].inside, drawn["crew"].gives_tasks_to) == ("inner", ())
+
+
 @given(ANY_TEXT, ANY_TEXT)
 def test_mermaid_labels_cannot_break_out(name: str, handles: str) -> None:
     """Whatever a name or a description holds, a label stays one quoted label on one line."""
@@ -61,13 +109,13 @@ def test_mermaid_labels_cannot_break_out(name: str, handles: str) -> None:
 def test_svg_is_well_formed_whatever_the_names(team: str, name: str, handles: str) -> None:
     """Names and descriptions are escaped: the SVG always parses, and runs no script."""
     drawn = svg(Picture(team, (Role(name, handles, ((name, "write"),)),), (name,)))
-    root = ElementTree.fromstring(drawn)  # noqa: S314 - our own output
+    root = ElementTree.fromstring(drawn)
     assert not root.findall(".//{http://www.w3.org/2000/svg}script")
 
 
 def test_svg_shows_every_name() -> None:
     """Every specialist and every tool can be read in the picture."""
-    words = " ".join(ElementTree.fromstring(svg(TEAM)).itertext())  # noqa: S314 - our own output
+    words = " ".join(ElementTree.fromstring(svg(TEAM)).itertext())
     for name in ("billing", "shipping", "advice", "lookup_invoice", "refund", "track", "hold"):
         assert name in words
 
@@ -78,7 +126,7 @@ def test_cards_do_not_overlap() -> None:
         Role(f"r{n}", "x " * 200, tuple((f"tool_number_{k}", "read") for k in range(3 * n)))
         for n in range(6)
     )
-    root = ElementTree.fromstring(svg(Picture("t", roles, ())))  # noqa: S314 - our own output
+    root = ElementTree.fromstring(svg(Picture("t", roles, ())))
     cards = [
         (float(r.get("y", 0)), float(r.get("height", 0)))
         for r in root.iter("{http://www.w3.org/2000/svg}rect")
@@ -92,7 +140,7 @@ def test_cards_do_not_overlap() -> None:
 def test_png_has_the_size_of_the_drawing(zoom: int) -> None:
     """The PNG is the SVG's size times the zoom, and its labels are drawn."""
     drawing = svg(TEAM)
-    root = ElementTree.fromstring(drawing)  # noqa: S314 - our own output
+    root = ElementTree.fromstring(drawing)
     data = png(drawing, zoom=zoom)
     assert data.startswith(b"\x89PNG")
     size = struct.unpack(">II", data[16:24])

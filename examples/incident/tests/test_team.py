@@ -3,39 +3,11 @@
 import pytest
 from pointsman import Approve, Edit, Reject, Respond, Team, Ticket
 from pointsman.nodes.event import Resolved
-from pointsman.nodes.gateway.scripted import Scripted, text_reply, tool_reply
-from pointsman.nodes.gateway.transport import ModelRequest
-from pointsman.nodes.message import ToolCall
 from pointsman.teams.result import Result
 
+from evals.scripted import blaming, looking
 from nodes.fleet import Fleet
-from nodes.incidents import blamed, number_in
 from tests.conftest import MakeTeam
-
-
-def good(request: ModelRequest) -> Scripted:
-    """Looks, repeats; fixes what was blamed."""
-    results = [turn.content for turn in request.turns if turn.role == "tool"]
-    incident = number_in(next(t.content for t in reversed(request.turns) if t.role == "user"))
-    names = [tool.name for tool in request.tools]
-    if "restart_service" not in names:
-        if results:
-            return text_reply(results[-1])
-        return tool_reply(ToolCall(id="c1", name=names[0], args={"incident": incident}))
-    if len(results) > 1:
-        return text_reply(results[-1])
-    service = blamed(results[0])
-    name = "restart_service" if service in {"database", "cache"} else "roll_back"
-    args = {"incident": incident, "service": service}
-    return tool_reply(ToolCall(id="c1", name=name, args=args))
-
-
-def bad(request: ModelRequest) -> Scripted:
-    """Never looks, always blames and restarts the mailer."""
-    if any(tool.name == "restart_service" for tool in request.tools):
-        args = {"incident": "INC-204", "service": "mailer"}
-        return tool_reply(ToolCall(id="c1", name="restart_service", args=args))
-    return text_reply("Everything points to the mailer.")
 
 
 async def only_ticket(team: Team, text: str) -> Ticket:
@@ -57,7 +29,7 @@ async def decided(
 
 async def test_a_fix_is_diagnosed_approved_and_done_once(team_of: MakeTeam, fleet: Fleet) -> None:
     """Three agree, the team inside proposes, a person approves, and the fleet changes once."""
-    team = team_of(good)
+    team = team_of(looking)
     ticket = await only_ticket(team, "INC-204 is open, please look.")
     assert (ticket.team, ticket.specialist, ticket.tool) == (
         "repair",
@@ -74,14 +46,14 @@ async def test_a_fix_is_diagnosed_approved_and_done_once(team_of: MakeTeam, flee
 
 async def test_a_model_that_lies_changes_nothing(team_of: MakeTeam, fleet: Fleet) -> None:
     """What no tool said is no diagnosis, and another service than the diagnosed one is no fix."""
-    ticket = await only_ticket(team_of(bad), "INC-207")
+    ticket = await only_ticket(team_of(blaming), "INC-207")
     assert (ticket.tool, ticket.args["service"]) == ("roll_back", "checkout")
     assert fleet.services()["mailer"].fixed_for == ()
 
 
 async def test_the_heavier_member_does_not_outvote_two(team_of: MakeTeam) -> None:
     """Logs and metrics against the list of changes; the disagreement is on record."""
-    team = team_of(good)
+    team = team_of(looking)
     await only_ticket(team, "INC-207")
     rows = {row.task: row.run for row in await team.runs()}
     events = [e.event for e in await team.events(rows["diagnosis"])]
@@ -92,13 +64,13 @@ async def test_the_heavier_member_does_not_outvote_two(team_of: MakeTeam) -> Non
 
 async def test_a_member_that_saw_nothing_counts(team_of: MakeTeam) -> None:
     """No logs were collected: two of three still have more than half of the weight."""
-    ticket = await only_ticket(team_of(good), "INC-215: prices are old")
+    ticket = await only_ticket(team_of(looking), "INC-215: prices are old")
     assert ticket.args["service"] == "cache"
 
 
 async def test_a_person_settles_three_different_diagnoses(team_of: MakeTeam, fleet: Fleet) -> None:
     """Whoever answers names the service, which is then fixed with a second approval."""
-    team = team_of(good)
+    team = team_of(looking)
     ticket = await only_ticket(team, "INC-211 again")
     assert ticket.kind == "release"
     assert all(name in str(ticket.args["text"]) for name in ("mailer", "database", "cache"))
@@ -112,7 +84,7 @@ async def test_a_person_settles_three_different_diagnoses(team_of: MakeTeam, fle
 
 async def test_what_nobody_settled_is_not_fixed(team_of: MakeTeam, fleet: Fleet) -> None:
     """Released as it is, the diagnosis names three services, and nothing is changed."""
-    team = team_of(good)
+    team = team_of(looking)
     result = await decided(team, await only_ticket(team, "INC-211"), Approve(by="ana"))
     assert result.status == "done"
     assert "Nothing was changed: the diagnosis names no one service. [fix]" in result.answer
@@ -121,7 +93,7 @@ async def test_what_nobody_settled_is_not_fixed(team_of: MakeTeam, fleet: Fleet)
 
 async def test_a_fix_may_be_refused(team_of: MakeTeam, fleet: Fleet) -> None:
     """The answer says that nothing was changed, and why."""
-    team = team_of(good)
+    team = team_of(looking)
     ticket = await only_ticket(team, "INC-204")
     result = await decided(team, ticket, Reject(by="ana", reason="not before noon"))
     assert "Nothing was changed" in result.answer
@@ -131,5 +103,5 @@ async def test_a_fix_may_be_refused(team_of: MakeTeam, fleet: Fleet) -> None:
 
 async def test_no_incident_is_asked_for(team_of: MakeTeam) -> None:
     """A message about none names those that there are."""
-    result = await team_of(good).run("Something is broken.")
+    result = await team_of(looking).run("Something is broken.")
     assert result.answer.startswith("Which incident is it? There are: INC-204")

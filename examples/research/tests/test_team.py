@@ -3,27 +3,11 @@
 import json
 
 import pytest
-from pointsman.nodes.gateway.scripted import Scripted, text_reply, tool_reply
+from pointsman.nodes.gateway.scripted import Scripted, text_reply
 from pointsman.nodes.gateway.transport import ModelRequest
-from pointsman.nodes.message import ToolCall
 
-from nodes.fallbacks import asked_for
+from evals.scripted import inventing, reading
 from tests.conftest import MakeTeam
-
-
-def reading(request: ModelRequest) -> Scripted:
-    """Reads what its task names, and repeats it."""
-    results = [turn.content for turn in request.turns if turn.role == "tool"]
-    if results:
-        return text_reply(results[-1])
-    number, section = asked_for(request.turns[-1].content)
-    args = {"document": number, "section": section}
-    return tool_reply(ToolCall(id="c1", name="read_section", args=args))
-
-
-def inventing(request: ModelRequest) -> Scripted:
-    """Answers without reading."""
-    return text_reply("It costs next to nothing.")
 
 
 def planning(request: ModelRequest) -> Scripted:

@@ -120,7 +120,7 @@ def support_team(
         "support",
         specialists=(billing(shop), shipping(shop), technical(shop)),
         router=Router(
-            # One rule, for what needs no judgement. The model chooses for everything else.
+            # One rule, for what needs no judgement. The rest is the classifier's, then the model's.
             rules=(Rule("tracking", to="shipping", pattern=r"\btrack(ing)?\b.*\bPX-\d{4}\b"),),
             out_of_scope=(
                 "What is the weather like today?",

@@ -4,9 +4,13 @@
 # matplotlib's types are partial.
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pointsman.errors import BadInput, MissingExtra
 from pointsman.evals.calibration.measure import Measured
+from pointsman.evals.plotting import plot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _MARKS = {"selector": "o", "TF-IDF + LR": "s", "oracle": "*", "longest to weak": "^"}
 
@@ -16,18 +20,11 @@ def draw(measured: Measured, path: Path) -> None:
 
     Raises MissingExtra without the extra `analysis`, BadInput for another suffix.
     """
-    if path.suffix not in (".svg", ".png", ".pdf"):
-        raise BadInput(f"{path} is no .svg, .png or .pdf.")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra(
-            "Plots need matplotlib.", hint='pip install "pointsman[analysis]"'
-        ) from None
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    with plot(path, inches=(7, 4.5)) as axes:
+        _draw(axes, measured)
+
+
+def _draw(axes: "Axes", measured: Measured) -> None:
     cheap = measured.objective == "cost"
     ends = [
         (p.cost if cheap else p.strong_calls, p.quality) for p in (measured.weak, measured.strong)
@@ -42,4 +39,3 @@ def draw(measured: Measured, path: Path) -> None:
     axes.set_ylabel("share of the strong model's quality")
     axes.set_title(f"{measured.kind}, {measured.rows} rows, held-out folds")
     axes.legend(loc="lower right")
-    figure.savefig(path)

@@ -24,7 +24,7 @@ def default() -> Chosen:
     return Chosen("ContentFilter()", ContentFilter().all_checks)
 
 
-def of_team(spec: TeamSpec, *, specialist: str = "", filter: str = "") -> Chosen:  # noqa: A002
+def of_team(spec: TeamSpec, *, specialist: str = "", filter: str = "") -> Chosen:  # noqa: A002 (as the option is called)
     """The checks of a team's content filters: those around every specialist, and with `specialist`
     those of that one, too. `filter`: only of the filter with that name.
 

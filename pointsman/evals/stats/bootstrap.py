@@ -64,7 +64,7 @@ def quantile_change(
     owners = [(pair, n) for n, group in enumerate(groups) for pair in group]
     now = sorted(((pair.now, n) for pair, n in owners), reverse=True)
     before = sorted(((pair.before, n) for pair, n in owners), reverse=True)
-    draw, cases = random.Random(seed), range(len(groups))  # noqa: S311
+    draw, cases = random.Random(seed), range(len(groups))  # noqa: S311 (repeatable on purpose)
     changes: list[float] = []
     for _ in range(max(200, min(resamples, OWN // len(pairs)))):
         times = [0] * len(groups)
@@ -103,7 +103,7 @@ def swapped_quantile(
     """
     groups = _groups(pairs)
     seen = abs(quantile([p.now for p in pairs], q) - quantile([p.before for p in pairs], q))
-    draw = random.Random(seed)  # noqa: S311
+    draw = random.Random(seed)  # noqa: S311 (repeatable on purpose)
     extreme, times = 0, max(200, min(flips, OWN // len(pairs)))
     for _ in range(times):
         now: list[float] = []
@@ -145,7 +145,7 @@ def _drawn_means(
         fast = _numpy_means(sums, weights, seed, resamples)
         if fast is not None:
             return fast
-    draw = random.Random(seed)  # noqa: S311
+    draw = random.Random(seed)  # noqa: S311 (repeatable on purpose)
     if len(set(weights)) == 1:
         mass = fsum(weights)
         return [sum(draw.choices(sums, k=n)) / mass for _ in range(resamples)]

@@ -59,7 +59,7 @@ def sign_flip_numbers(changes: Sequence[float], *, seed: int = 0, flips: int = 4
         return 1.0
     total = sum(moved)
     seen = abs(total) * (1 - 1e-9)
-    draw = random.Random(seed)  # noqa: S311
+    draw = random.Random(seed)  # noqa: S311 (repeatable on purpose)
     extreme, times = 0, max(1_000, min(flips, 4_000_000 // len(moved)))
     for _ in range(times):
         kept = sum(compress(moved, draw.randbytes(len(moved)).translate(_COIN)))

@@ -7,8 +7,10 @@ from pointsman.nodes.budgets import Budgets
 from pointsman.nodes.digest import digest
 from pointsman.nodes.event import Event
 from pointsman.nodes.gateway import key
+from pointsman.nodes.gateway.parts import in_parts
 from pointsman.nodes.gateway.transport import ModelRequest
 from pointsman.nodes.run import Run
+from pointsman.nodes.tape import Met
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,16 @@ class Asked:
     def call(self) -> str:
         """Its name in the run's record, the same when the step is run again."""
         return digest(self.run.step, self.occurrence, self.digest)[:16]
+
+    @property
+    def met(self) -> tuple[Met, Mapping[str, str]]:
+        """The request as a tape keeps it, and its parts by digest."""
+        whole, parts = in_parts(self.request)
+        one = Met(
+            kind="model", step=self.run.step, name=self.call, digest=self.digest,
+            n=self.occurrence, asked=whole,
+        )  # fmt: skip
+        return one, parts
 
     @property
     def names(self) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pointsman.errors import (
@@ -13,6 +13,7 @@ from pointsman.errors import (
     PointsmanError,
 )
 from pointsman.nodes.budgets import Budgets, Cost
+from pointsman.nodes.gateway import traced
 from pointsman.nodes.gateway.cost import Prices, input_tokens
 from pointsman.nodes.gateway.entry import Entrance, Entry
 from pointsman.nodes.gateway.hedge import Times
@@ -44,27 +45,46 @@ class Send(Protocol):
     ) -> ModelReply: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _One:
+    """One call, let in and paid for in advance."""
+
+    send: Send
+    model: str
+    request: ModelRequest
+    run: Run
+    reading: Pieces
+    entry: Entry
+    booking: Booking
+    left: float
+    """Seconds that it may take at most."""
+    lost: Lost | None
+
+
 class Caller:
     """Calls models. `timeout` is what one call may take, in seconds; the run's deadline may make it
     shorter. `times` learns how long models take."""
 
     def __init__(
-        self, *, entrance: Entrance, prices: Prices, budgets: Budgets | None, timeout: float
-    ) -> None:
+        self, *, entrance: Entrance, prices: Prices, budgets: Budgets | None, timeout: float,
+        address: traced.Address | None = None,
+    ) -> None:  # fmt: skip
         self._entrance = entrance
         self._prices = prices
         self._budgets = budgets
         self._timeout = timeout
+        self._address = address
         self.times = Times()
 
     async def call(
         self, send: Send, model: str, request: ModelRequest, run: Run, reading: Pieces, *,
-        budgets: Budgets | None = None, lost: Lost | None = None,
+        budgets: Budgets | None = None, lost: Lost | None = None, beside: bool = False,
     ) -> ModelReply:  # fmt: skip
         """Ask once. Raises what the transport raises, CircuitOpen, RateLimited, BudgetExceeded,
         DeadlineExceeded, StoreError, and Misconfigured for a price that a budget must know.
 
-        `lost` is told where the call is cancelled and may have cost something.
+        `lost` is told where the call is cancelled and may have cost something. `beside`: another
+        model is asked at once.
         """
         # Looked up now, so that between an answer and its price nothing is waited for.
         await self._prices.price(model)
@@ -72,32 +92,41 @@ class Caller:
             left = run.remaining(self._timeout)
             worst = await self.at_most(model, request, run, left)
             async with booked(run, model, worst, budgets or self._budgets) as booking:
-                limit = min(left, booking.seconds)
-                clock = asyncio.get_running_loop().time
-                started, may_cost = clock(), True
-                entry.sent = True
-                try:
-                    async with asyncio.timeout(limit):
-                        reply = await _sent(send, model, request, limit, reading)
-                    may_cost = False
-                except asyncio.CancelledError:
-                    self._cut_off(model, entry, clock() - started)
-                    if lost is not None and not self._prices.free(model):
-                        lost(model, await self._prices.most(model, request))
-                    raise
-                except (TimeoutError, ModelTimeout) as error:
-                    entry.hung = limit >= min(self._timeout, FAIR_SECONDS)
-                    if limit == left < self._timeout:
-                        raise too_late(run) from error
-                    raise ModelTimeout(f"Model {model} gave no answer in {limit:g} s.") from error
-                except PointsmanError as error:
-                    refused = not isinstance(error, BadOutput) or isinstance(error, ModelRejected)
-                    may_cost = reading.begun or not refused
-                    raise
-                finally:
-                    if may_cost:
-                        self._lost(booking, entry, model)
-                return self._paid(model, reply, booking, entry, clock() - started)
+                one = _One(send, model, request, run, reading, entry, booking, left, lost)
+                told = traced.asking(model, request, run, self._address, beside=beside)
+                with told as span:
+                    reply = await self._made(one)
+                    traced.answered(span, request, reply, run)
+                return reply
+
+    async def _made(self, one: "_One") -> ModelReply:
+        model, entry, booking = one.model, one.entry, one.booking
+        limit = min(one.left, booking.seconds)
+        clock = asyncio.get_running_loop().time
+        started, may_cost = clock(), True
+        entry.sent = True
+        try:
+            async with asyncio.timeout(limit):
+                reply = await _sent(one.send, model, one.request, limit, one.reading)
+            may_cost = False
+        except asyncio.CancelledError:
+            self._cut_off(model, entry, clock() - started)
+            if one.lost is not None and not self._prices.free(model):
+                one.lost(model, await self._prices.most(model, one.request))
+            raise
+        except (TimeoutError, ModelTimeout) as error:
+            entry.hung = limit >= min(self._timeout, FAIR_SECONDS)
+            if limit == one.left < self._timeout:
+                raise too_late(one.run) from error
+            raise ModelTimeout(f"Model {model} gave no answer in {limit:g} s.") from error
+        except PointsmanError as error:
+            refused = not isinstance(error, BadOutput) or isinstance(error, ModelRejected)
+            may_cost = one.reading.begun or not refused
+            raise
+        finally:
+            if may_cost:
+                self._lost(booking, entry, model)
+        return self._paid(model, reply, booking, entry, clock() - started)
 
     async def at_most(self, model: str, request: ModelRequest, run: Run, seconds: float) -> Cost:
         """The most that a call can take. Its price is looked up where a budget bounds it."""

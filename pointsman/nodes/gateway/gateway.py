@@ -9,6 +9,7 @@ earlier one took is given back: the breaker's probe, the tokens, the reservation
 import asyncio
 import math
 import random
+import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from dataclasses import replace
 from typing import Literal
 
 from pointsman.errors import BudgetExceeded, Misconfigured, NoModel, PointsmanError
+from pointsman.nodes import conventions as names
 from pointsman.nodes import telemetry
 from pointsman.nodes.budgets import Budgets
 from pointsman.nodes.event import Cascaded, Hedged, ModelFailed
@@ -32,7 +34,6 @@ from pointsman.nodes.gateway.flight import Flights
 from pointsman.nodes.gateway.hedge import Hedge, Race
 from pointsman.nodes.gateway.journal import Journal
 from pointsman.nodes.gateway.kept import Answer, Tags
-from pointsman.nodes.gateway.providers import provider_of
 from pointsman.nodes.gateway.purse import Worst, purse
 from pointsman.nodes.gateway.reading import Reading
 from pointsman.nodes.gateway.similar import Near, SimilarAnswers
@@ -93,8 +94,9 @@ class ModelGateway:
         self._budgets = budgets
         known = Prices(prices)
         self._caller = Caller(
-            entrance=Entrance(breaker, limiter), prices=known, budgets=budgets, timeout=timeout
-        )
+            entrance=Entrance(breaker, limiter), prices=known, budgets=budgets, timeout=timeout,
+            address=transports.address,
+        )  # fmt: skip
         self._similar = SimilarAnswers(
             transports=transports, caller=self._caller, journal=journal, guards=guards
         )
@@ -129,8 +131,8 @@ class ModelGateway:
         bounds. Only this one closes them. Raises Misconfigured for a tier without a model."""
         other = copy(self)
         other._lead(chains)  # noqa: SLF001 (its own class)
-        other._flights = None if self._flights is None else Flights()  # noqa: SLF001
-        other._pending = OrderedDict()  # noqa: SLF001
+        other._flights = None if self._flights is None else Flights()  # noqa: SLF001 (likewise)
+        other._pending = OrderedDict()  # noqa: SLF001 (likewise)
         return other
 
     @property
@@ -158,7 +160,11 @@ class ModelGateway:
         models = self._models(request.tier)
         reading = Reading(read, request)
         asked = Asked.of(request, run, budgets)
-        with telemetry.span(f"chat {models[0]}", _attributes(models[0], run)) as span:
+        attributes = _attributes(request, run)
+        with (
+            recorded.met(asked),
+            telemetry.own(names.GATEWAY_SPAN, request.tier, attributes) as span,
+        ):
             reply = await recorded.replayed(self._journal, asked)
             if reply is not None:
                 self._hold(asked, reply, None)
@@ -167,11 +173,7 @@ class ModelGateway:
                 run.emit(recorded.called(reply, asked))
                 await recorded.keep(self._journal, asked, reply)
                 self._hold(asked, reply, near)
-            span.set_attribute(telemetry.RESPONSE_MODEL, reply.model)
-            span.set_attribute(telemetry.CACHE, reply.source)
-            if reply.source == "model":
-                span.set_attribute(telemetry.INPUT_TOKENS, reply.usage.input_tokens)
-                span.set_attribute(telemetry.OUTPUT_TOKENS, reply.usage.output_tokens)
+            span.set_attributes(_answered(reply))
         reading.end(reply)
         return reply
 
@@ -186,6 +188,13 @@ class ModelGateway:
             )
         reading = Reading(read, request)
         asked = Asked.of(request, run)
+        with recorded.met(asked):
+            return await self._by_cascade(cascade, asked, reading, read)
+
+    async def _by_cascade(
+        self, cascade: Cascade, asked: Asked, reading: Reading, read: Reader | None
+    ) -> ModelReply:
+        request, run = asked.request, asked.run
         reply = await recorded.replayed(self._journal, asked, event=False)
         if reply is not None:
             reading.end(reply)
@@ -280,6 +289,7 @@ class ModelGateway:
         request, run = asked.request, asked.run
         hedge = self._hedges.get(request.tier)
         cut: list[tuple[str, float | None]] = []
+        took: dict[str, float] = {}
 
         def failed(model: str, error: PointsmanError, following: str) -> None:
             run.emit(
@@ -289,6 +299,7 @@ class ModelGateway:
                     error=type(error).__name__,
                     message=str(error),
                     next=following,
+                    seconds=took.pop(model, 0.0),
                 )
             )
 
@@ -296,10 +307,15 @@ class ModelGateway:
             cut.append((model, usd))
 
         async def call(model: str, pieces: Pieces) -> ModelReply:
-            return await self._caller.call(
-                self._transports.of(model).send, model, request, run, pieces,
-                budgets=asked.budgets, lost=lose,
-            )  # fmt: skip
+            began = time.perf_counter()
+            beside = hedge is not None and model == hedge.beside
+            try:
+                return await self._caller.call(
+                    self._transports.of(model).send, model, request, run, pieces,
+                    budgets=asked.budgets, lost=lose, beside=beside,
+                )  # fmt: skip
+            finally:
+                took[model] = time.perf_counter() - began
 
         async def walk(ask: Ask) -> ModelReply:
             return await self._chain.walk(models, ask, tier=request.tier, failed=failed)
@@ -362,12 +378,22 @@ async def _deadline(run: Run) -> AsyncGenerator[None]:
         raise too_late(run) from error
 
 
-def _attributes(model: str, run: Run) -> telemetry.Attributes:
+def _attributes(request: ModelRequest, run: Run) -> telemetry.Attributes:
     return {
-        telemetry.OPERATION: "chat",
-        telemetry.PROVIDER: provider_of(model),
-        telemetry.REQUEST_MODEL: model,
-        telemetry.AGENT: run.specialist,
-        telemetry.RUN: run.id,
-        telemetry.TENANT: run.tenant,
+        names.TIER: request.tier,
+        names.PURPOSE: request.purpose,
+        names.AGENT: run.specialist,
+        names.RUN: run.id,
+        names.TENANT: run.tenant,
     }
+
+
+def _answered(reply: ModelReply) -> telemetry.Attributes:
+    said: dict[str, telemetry.Value] = {
+        names.RESPONSE_MODEL: reply.model,
+        names.SOURCE: reply.source,
+        names.FALLBACKS: len(reply.fallbacks),
+    }
+    if reply.similarity is not None:
+        said[names.SIMILARITY] = reply.similarity
+    return said

@@ -10,6 +10,7 @@ import importlib
 import logging
 import os
 import sys
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -46,6 +47,9 @@ TOKENS = "litellm.litellm_core_utils.default_encoding"
 
 LATE = ("openai.resources", "openai.resources.chat.completions", "litellm.proxy._types")
 
+ANSWERS = "litellm.types.utils"
+"""Where LiteLLM has the classes of what it answers."""
+
 CLIENT_TIMEOUT = 3600.0
 """LiteLLM keeps one connection pool per time-out value, so it always gets this one; ours is kept
 around the call."""
@@ -64,7 +68,7 @@ class LiteLLM(Vendor, Protocol):
         drop_params: bool, **options: JsonValue,
     ) -> BaseModel | AsyncIterator[BaseModel]: ...  # fmt: skip
     async def aembedding(
-        self, *, model: str, input: list[str], timeout: float, max_retries: int  # noqa: A002
+        self, *, model: str, input: list[str], timeout: float, max_retries: int  # noqa: A002 (LiteLLM's name)
     ) -> BaseModel: ...  # fmt: skip
     def get_supported_openai_params(self, *, model: str) -> list[str] | None: ...
     def supports_response_schema(self, *, model: str) -> bool: ...
@@ -203,6 +207,7 @@ def load() -> LiteLLM:
     for name in LATE:
         # What the first call would import on the event loop, which would wait half a second for it.
         _imported(name)
+    _build_answers()
     if os.environ["LITELLM_LOG"] == SWITCHES["LITELLM_LOG"]:
         for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
             # Below this it logs prompts and answers as soon as the root logger lets it.
@@ -213,6 +218,19 @@ def load() -> LiteLLM:
 def _imported(name: str) -> None:
     with suppress(ImportError):
         importlib.import_module(name)
+
+
+def _build_answers() -> None:
+    """Let pydantic build the classes of LiteLLM's answers, which it would do at the first answer.
+
+    Building warns, and the filter that LiteLLM sets when it is imported is gone where a
+    `warnings.catch_warnings` was around the import, as it is around each test of pytest. Where
+    warnings are errors, every answer would then be taken for a broken one.
+    """
+    warnings.filterwarnings("ignore", message=".*`ReadOnly` qualifier", category=UserWarning)
+    for kind in tuple(vars(sys.modules[ANSWERS]).values()):
+        if isinstance(kind, type) and kind.__module__ == ANSWERS and issubclass(kind, BaseModel):
+            kind.model_rebuild(raise_errors=False)
 
 
 def _provider(litellm: LiteLLM, model: str) -> str:

@@ -5,16 +5,19 @@ replay then records the answer as it was paid for, and once: each call has a nam
 (`ModelCalled.call`), the same whenever its step is run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
 from pydantic import TypeAdapter, ValidationError
 
+from pointsman.errors import is_control_flow
 from pointsman.nodes.digest import digest
 from pointsman.nodes.event import Cascaded, Hedged, ModelCalled
 from pointsman.nodes.gateway.asked import Asked
 from pointsman.nodes.gateway.journal import Journal
 from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.nodes.run import Run
+from pointsman.nodes.tape import packed
 
 Aside = ModelCalled | Hedged | Cascaded
 """What may be recorded beside an answer: calls of a cascade or of an embedding, calls cut off."""
@@ -41,6 +44,27 @@ def called(reply: ModelReply, asked: Asked) -> ModelCalled:
         saved_seconds=reply.seconds if shared else 0.0,
         similarity=reply.similarity if shared else None,
     )
+
+
+@contextmanager
+def met(asked: Asked) -> Generator[None]:
+    """Keep on the step's tape what is asked in the block, and how it ended. The answer itself is in
+    the journal."""
+    tape, came = asked.run.tape, dict[str, object](outcome="cut")
+    if not tape.keeps:
+        yield
+        return
+    try:
+        yield
+        came = {"outcome": "text"}
+    except Exception as error:
+        if is_control_flow(error):
+            raise
+        came = {"outcome": "error", "error": packed(error)}
+        raise
+    finally:
+        one, parts = asked.met
+        tape.keep(one.model_copy(update=came), parts)
 
 
 async def keep(journal: Journal, asked: Asked, reply: ModelReply) -> None:

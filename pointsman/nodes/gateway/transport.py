@@ -75,6 +75,8 @@ class ModelReply:
     similarity: float | None = None
     """Of the request that this answered to the one that was asked, where that was another one:
     the cosine of their embeddings."""
+    finish: str = field(default="", compare=False)
+    """Why it ended, in the provider's word; empty where that is not known, or it is not new."""
     fallbacks: tuple[Attempt, ...] = ()
     """Models of the chain that were asked before `model` and failed: why it was this one."""
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from typing import cast
+from urllib.parse import urlsplit
 
 from pointsman.errors import Misconfigured, UnknownModel
-from pointsman.nodes.gateway.providers import PROVIDERS, Lookup, provider_of
+from pointsman.nodes.gateway.providers import PROVIDERS, Lookup, base_of, provider_of
 from pointsman.nodes.gateway.transport import Embeds, Transport
 
 TransportFactory = Callable[[], Transport]
@@ -82,6 +83,18 @@ class Transports:
             f"Nothing embeds texts with model {model!r}.",
             hint='Try "openai/text-embedding-3-small", or a LocalEmbedding.',
         )
+
+    def address(self, model: str) -> tuple[str, int] | None:
+        """Host and port of the model's server; None where that is not known, or there is none."""
+        name = provider_of(model)
+        if name in self._factories or name not in PROVIDERS or self._lookup is None:
+            return None
+        url = urlsplit(base_of(name, self._lookup))
+        try:
+            port = url.port or (80 if url.scheme == "http" else 443)
+        except ValueError:
+            return None
+        return (url.hostname, port) if url.hostname else None
 
     async def aclose(self) -> None:
         """Close every transport that was made, also when one fails to. Safe to call twice."""

@@ -126,6 +126,7 @@ def read_reply(response: Mapping[str, object], model: str, request: ModelRequest
         text=text if calls else shaped(request, text, model=model),
         tool_calls=calls,
         usage=usage.usage(),
+        finish=read.choices[0].finish_reason or "",
     )
 
 

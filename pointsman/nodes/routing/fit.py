@@ -129,7 +129,7 @@ def _read(
 ) -> _Texts:
     try:
         import numpy as np
-        import sklearn.svm  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        import sklearn.svm  # noqa: F401  # pyright: ignore[reportUnusedImport] (is it there?)
         from scipy.sparse import csr_matrix, hstack
     except ImportError as error:
         raise MissingExtra("Fitting the classifier needs scikit-learn.", hint=INSTALL) from error

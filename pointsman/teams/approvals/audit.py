@@ -22,7 +22,15 @@ from pointsman.teams.tickets import Ticket
 GENESIS = "0" * 64
 """The hash before the first row."""
 
-Action = Literal["open", "grant", "use", "revoke", "redrive", "drop", "promote", "rollback"] | Step
+Action = (
+    Literal[
+        "open", "grant", "use", "revoke", "redrive", "drop", "promote", "rollback", "issue",
+        "withdraw", "sign_in", "turn_away",
+    ]
+    | Step
+)  # fmt: skip
+"""`issue` and `withdraw` are of access tokens, `revoke` of a grant; `sign_in` and `turn_away` are
+of people at a server."""
 
 
 class AuditEntry(Frozen):
@@ -35,11 +43,14 @@ class AuditEntry(Frozen):
     grant: str = ""
     release: str = ""
     """Which release was promoted or rolled back."""
+    token: str = ""
+    """Which access token was issued or withdrawn, `to` then names whose it is; or which one was
+    signed in with, `to` then says from which address."""
     action: Action
     by: str
     """A person, `policy:<rule>`, `grant:<id>`, `clock`, `run` or `watch`."""
     status: str = ""
-    """The ticket's status after it; of a release, its channel."""
+    """The ticket's status after it; of a release, its channel; of a token, its scopes."""
     tool: str = ""
     digest: str = ""
     """Of the action: tool and arguments, the edited ones after an edit; or of the release."""

@@ -104,14 +104,14 @@ def decision_move(decision: Decision, at: datetime, groups: Groups, edited: Edit
             "decision_reason": decision.reason,
             "decided": at,
         }
+        if isinstance(decision, Approve | Edit) and decision.digest not in ("", ticket.shows):
+            raise InvalidDecision(
+                f"Ticket {ticket.id} shows something else by now: it was edited by"
+                f" {ticket.votes[-1].by if ticket.votes else 'another reviewer'}.",
+                hint="Look at it again; nothing was changed.",
+            )
         match decision:
             case Approve():
-                if decision.digest and decision.digest != ticket.shows:
-                    raise InvalidDecision(
-                        f"Ticket {ticket.id} shows something else by now: it was edited by"
-                        f" {ticket.votes[-1].by if ticket.votes else 'another reviewer'}.",
-                        hint="Look at it again; nothing was changed.",
-                    )
                 return _approved(ticket, decision.by, at, decided)
             case Edit():
                 args = edited(ticket, decision)

@@ -111,7 +111,7 @@ class _Written(GenerateJsonSchema):
     def field_is_required(
         self,
         field: ModelField | DataclassField | TypedDictField,
-        total: bool,  # noqa: FBT001
+        total: bool,  # noqa: FBT001 (pydantic's signature)
     ) -> bool:
         if field["type"] == "typed-dict-field":
             return super().field_is_required(field, total)

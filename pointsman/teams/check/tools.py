@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pointsman.nodes.gateway.cascade import Cascade
 from pointsman.nodes.gateway.hedge import Hedge
-from pointsman.nodes.specialist import HANDOFF
+from pointsman.nodes.handoff import HANDOFF
 from pointsman.teams.check.finding import Finding, found
 from pointsman.teams.spec import TeamSpec
 

@@ -19,6 +19,8 @@ BUSY_SECONDS = 60.0
 """How long a transaction tries while other processes write. SQLite's own wait is unfair: under many
 writers one may starve, so it is short, and tried again after a random pause."""
 _WAIT_SECONDS = 2.0
+MEMORY = Path(":memory:")
+"""In place of a file: a store that nothing is left of when it is closed."""
 _T = TypeVar("_T")
 
 
@@ -96,7 +98,8 @@ def _on(thread: ThreadPoolExecutor, work: Callable[[], None]) -> None:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path != MEMORY:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")
@@ -113,5 +116,6 @@ def _open(path: Path) -> sqlite3.Connection:
     except BaseException:
         db.close()
         raise
-    path.chmod(0o600)
+    if path != MEMORY:
+        path.chmod(0o600)
     return db

@@ -47,6 +47,11 @@ class EffectRows(Database):
         values = (state, result, self._clock(), key)
         await self._do(lambda db: db.execute(sql, values))
 
+    async def effect(self, key: str) -> EffectRow | None:
+        sql = f"SELECT {_COLUMNS} FROM effects WHERE key = ?"  # noqa: S608 (constants)
+        row = await self._read(lambda db: db.execute(sql, (key,)).fetchone())
+        return EffectRow(*row) if row else None
+
     async def effects(self, run: str) -> tuple[EffectRow, ...]:
         sql = f"SELECT {_COLUMNS} FROM effects WHERE run = ? ORDER BY rowid"  # noqa: S608 (constants)
         rows = await self._read(lambda db: db.execute(sql, (run,)).fetchall())

@@ -4,21 +4,35 @@ import sqlite3
 from collections.abc import Sequence
 
 from pointsman.nodes.event import Recorded
+from pointsman.teams.store import counting, steprows
 from pointsman.teams.store.database import Database
 from pointsman.teams.store.mapping import recorded
 from pointsman.teams.store.rows import BEGINNING, EventPage, Place, Wanted
+from pointsman.teams.tape import StepTape
 
 
 class EventRows(Database):
     """The part of the store that keeps what happened."""
 
-    async def record(self, run: str, events: Sequence[Recorded], *, seconds: float) -> None:
-        rows = [(run, e.seq, e.at, e.event.model_dump_json()) for e in events]
-        time_sql = "UPDATE runs SET seconds = seconds + ?, seconds_left = seconds_left - ?"
+    async def record(
+        self,
+        run: str,
+        events: Sequence[Recorded],
+        *,
+        seconds: float,
+        steps: Sequence[StepTape] = (),
+    ) -> None:
+        time_sql = (
+            "UPDATE runs SET seconds = seconds + ?, seconds_left = seconds_left - ?"
+            " WHERE run = ? RETURNING team, tenant, seconds, parent"
+        )
 
         def work(db: sqlite3.Connection) -> None:
-            db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?)", rows)
-            db.execute(f"{time_sql} WHERE run = ?", (seconds, seconds, run))
+            added = _add(db, run, events)
+            steprows.add(db, run, steps)
+            facts = db.execute(time_sql, (seconds, seconds, run)).fetchone()
+            if added and facts:
+                counting.count(db, counting.RunFacts(*facts), added)
 
         await self._do(work)
 
@@ -42,6 +56,25 @@ class EventRows(Database):
             return EventPage(tuple((str(row[0]), recorded(*row[1:])) for row in rows), last)
 
         return await self._read(work)
+
+
+def _add(db: sqlite3.Connection, run: str, events: Sequence[Recorded]) -> list[Recorded]:
+    """Insert the events whose places in the run are free, and give these."""
+    if not events:
+        return []
+    first, last = min(e.seq for e in events), max(e.seq for e in events)
+    sql = "SELECT seq FROM events WHERE run = ? AND seq BETWEEN ? AND ?"
+    taken = {seq for (seq,) in db.execute(sql, (run, first, last))}
+    added: list[Recorded] = []
+    for event in events:
+        if event.seq not in taken:
+            taken.add(event.seq)
+            added.append(event)
+    db.executemany(
+        "INSERT INTO events (run, seq, at, event) VALUES (?, ?, ?, ?)",
+        [(run, e.seq, e.at, e.event.model_dump_json()) for e in added],
+    )
+    return added
 
 
 def _last(db: sqlite3.Connection, run: str, after: Place, limit: int) -> Place | None:

@@ -21,7 +21,7 @@ class LogRows(Database):
 
     async def logged(self, row: RunRow, *, after: int, limit: int) -> tuple[Logged, ...]:
         sql = (
-            "SELECT seq, message FROM log WHERE team = ? AND tenant = ? AND thread = ?"  # noqa: S608
+            "SELECT seq, message FROM log WHERE team = ? AND tenant = ? AND thread = ?"  # noqa: S608 (constants)
             f" AND seq > ? AND {_BEFORE} ORDER BY seq DESC LIMIT ?"
         )
         values = (*_thread(row), after, row.run, limit)
@@ -30,7 +30,7 @@ class LogRows(Database):
 
     async def summary(self, row: RunRow) -> Summary | None:
         sql = (
-            "SELECT upto, text, run FROM summaries WHERE team = ? AND tenant = ? AND thread = ?"  # noqa: S608
+            "SELECT upto, text, run FROM summaries WHERE team = ? AND tenant = ? AND thread = ?"  # noqa: S608 (constants)
             f" AND {_BEFORE.replace('seq', 'upto', 1)} ORDER BY upto DESC LIMIT 1"
         )
         found = await self._read(lambda db: db.execute(sql, (*_thread(row), row.run)).fetchone())

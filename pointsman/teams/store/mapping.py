@@ -19,7 +19,7 @@ from pointsman.teams.tickets import Ticket
 RUN: LiteralString = (
     "run, team, thread, tenant, request, state, root_thread, nested, seconds_left, budget_usd,"
     " budget_calls, seconds, cancelled_by, result, parent, root, task, pinned,"
-    " attempt, dropped, release"
+    " attempt, dropped, release, fork_of, fork_at, simulated"
 )
 """A run's columns, in the order of `run_values` and `run_row`."""
 _STATE: TypeAdapter[RunState] = TypeAdapter(RunState)
@@ -32,14 +32,15 @@ def run_values(row: RunRow) -> tuple[object, ...]:
         row.run, row.team, row.thread, row.tenant, row.request.model_dump_json(), row.state,
         row.root_thread, row.nested, row.seconds_left, row.budget_usd, row.budget_calls,
         row.seconds, row.cancelled_by, None, row.parent, row.root, row.task, row.pinned,
-        row.attempt, row.dropped, row.release,
+        row.attempt, row.dropped, row.release, row.fork_of, row.fork_at, row.simulated,
     )  # fmt: skip
 
 
 def run_row(row: Sequence[object]) -> RunRow:
     """A run from its columns. Raises ValidationError."""
     (run, team, thread, tenant, request, state, checkpoints, nested, left, *rest) = row
-    (usd, calls, secs, by, res, parent, root, task, pinned, attempt, dropped, release) = rest
+    (usd, calls, secs, by, res, parent, root, task, pinned, attempt, dropped, *named) = rest
+    (release, fork_of, fork_at, simulated) = named
     return RunRow(
         run=str(run),
         team=str(team),
@@ -62,6 +63,9 @@ def run_row(row: Sequence[object]) -> RunRow:
         attempt=attempt if isinstance(attempt, int) else 1,
         dropped=str(dropped),
         release=str(release),
+        fork_of=str(fork_of),
+        fork_at=str(fork_at),
+        simulated=bool(simulated),
     )
 
 

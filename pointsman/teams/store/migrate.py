@@ -9,6 +9,7 @@ from pathlib import Path
 from pointsman.errors import StoreBroken
 from pointsman.nodes.digest import digest
 from pointsman.teams.approvals.audit import AuditEntry
+from pointsman.teams.store import counting
 from pointsman.teams.store.auditrows import append
 from pointsman.teams.tickets import (
     DECISION,
@@ -20,7 +21,7 @@ from pointsman.teams.tickets import (
     TicketStatus,
 )
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _LED_TO: Mapping[str, TicketStatus] = {
     "approve": "approved",
     "edit": "approved",
@@ -59,11 +60,16 @@ def _to_4(db: sqlite3.Connection) -> None:
     script(db, "to_4.sql")
 
 
+def _to_5(db: sqlite3.Connection) -> None:
+    script(db, "to_5.sql")
+    counting.count_all(db)
+
+
 def _to_6(db: sqlite3.Connection) -> None:
     script(db, "to_6.sql")
 
 
-STEPS = (_to_2, _to_3, _to_4, _to_6)
+STEPS = (_to_2, _to_3, _to_4, _to_5, _to_6)
 """From schema 1 on, in their order."""
 
 

@@ -1,6 +1,6 @@
 """What a store must do. Every implementation passes one contract suite."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -8,12 +8,14 @@ from pointsman.guardrails.sealing import VaultRow
 from pointsman.nodes.event import Recorded
 from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.nodes.message import Message
+from pointsman.teams import access
 from pointsman.teams.approvals.audit import AuditEntry, AuditRow
 from pointsman.teams.approvals.grant import Grant
 from pointsman.teams.approvals.lifecycle import Move
 from pointsman.teams.releases.channels import Channels
 from pointsman.teams.releases.release import Release
 from pointsman.teams.result import Result
+from pointsman.teams.search import Found, RunFilter
 from pointsman.teams.store.crossings import Crossings
 from pointsman.teams.store.entries import BoardScope, EntryRow, EntryWrite, Put, Token
 from pointsman.teams.store.rows import (
@@ -24,10 +26,16 @@ from pointsman.teams.store.rows import (
     Place,
     RunRow,
     RunState,
+    Standing,
+    Submitted,
     Summary,
+    Tail,
+    TicketPage,
     Wanted,
 )
+from pointsman.teams.tape import StepRow, StepTape
 from pointsman.teams.tickets import Ticket, TicketStatus
+from pointsman.teams.usage import Tally, UsageWanted
 
 
 class Store(Crossings, Protocol):
@@ -190,8 +198,37 @@ class Store(Crossings, Protocol):
         self, run_id: str, step: str, occurrence: int, digest: str, reply: ModelReply
     ) -> None: ...
 
-    async def record(self, run: str, events: Sequence[Recorded], *, seconds: float) -> None:
-        """Append events, and count `seconds` of work off the time to the run's deadline."""
+    async def record(
+        self,
+        run: str,
+        events: Sequence[Recorded],
+        *,
+        seconds: float,
+        steps: Sequence[StepTape] = (),
+    ) -> None:
+        """Append events, and the steps that they belong to with what these met, and count `seconds`
+        of work off the time to the run's deadline."""
+        ...
+
+    async def steps(self, run: str) -> tuple[StepRow, ...]:
+        """Every execution of a step of the run, in their order."""
+        ...
+
+    async def all_parts(self, run: str) -> Mapping[str, str]:
+        """All of them, by digest."""
+        ...
+
+    async def parts(self, run: str, digests: Sequence[str]) -> Mapping[str, str]:
+        """Parts of what the run's models were asked, by digest; those that are there."""
+        ...
+
+    async def effect(self, key: str) -> EffectRow | None:
+        """The effect with this key, of whatever run."""
+        ...
+
+    async def adopt(self, ticket: Ticket) -> None:
+        """Put a ticket in the place of the one of its id, without a decision: a replay's, whose
+        people decided on the recorded one. Raises NotFound."""
         ...
 
     async def events(self, run: str) -> tuple[Recorded, ...]: ...
@@ -201,6 +238,35 @@ class Store(Crossings, Protocol):
     ) -> EventPage:
         """Events of a team's runs after a place: run by run, each run's in their order, each event
         on one page. `limit` bounds the events that are looked at, wanted or not."""
+        ...
+
+    async def tail(self, team: str, *, after: int, limit: int = 1000) -> Tail:
+        """Events of all runs of a team in the order in which they were stored, after a place: what
+        a page that is live reads. `limit` bounds the events that are looked at, of any team.
+
+        A reader that goes on where `Tail.next` says sees every event exactly once, whatever other
+        processes store meanwhile: once a place was given, no event ever appears at or before it. A
+        database whose writers commit in another order than they took their places keeps events
+        back until no writer that began before them is still under way."""
+        ...
+
+    async def tail_end(self) -> int:
+        """The place after which only what is stored from now on comes; 0 in an empty store."""
+        ...
+
+    async def search(self, team: str, wanted: RunFilter, *, before: int, limit: int) -> Found:
+        """Runs of a team with a place before that one, newest first. Goes through a bounded number
+        of runs from an index that fits; where that is used up, fewer than `limit` may come although
+        `Found.next` says that there is more to look through."""
+        ...
+
+    async def usage(self, team: str, wanted: UsageWanted) -> tuple[Tally, ...]:
+        """What a team's events come to, in order of time and then of the groups. Every event that
+        `record` inserted counts once, one that it was given again does not."""
+        ...
+
+    async def standing(self, team: str) -> Standing:
+        """What is open now, and where the circuit breakers stood last."""
         ...
 
     async def vault_add(self, run: str, rows: Sequence[VaultRow]) -> bool:
@@ -299,6 +365,10 @@ class Store(Crossings, Protocol):
         """A release that was ever promoted. Raises InvalidRelease when it was changed since."""
         ...
 
+    async def keep_release(self, release: Release) -> None:
+        """Store a release that no channel serves: what a fork runs on. Again: no change."""
+        ...
+
     async def thread_release(self, row: RunRow) -> str:
         """The release that the run's thread began with; empty where none was noted."""
         ...
@@ -313,6 +383,49 @@ class Store(Crossings, Protocol):
     ) -> tuple[RunRow, ...]:
         """Ended runs on a release that a message began from `since` on (seconds since the epoch),
         newest first."""
+        ...
+
+    async def note(self, entry: AuditEntry) -> None:
+        """Add a row to the audit log that belongs to no other change."""
+        ...
+
+    async def add_token(self, token: access.Token, digest: str) -> None:
+        """Insert an access token and the digest of its secret, with its audit row."""
+        ...
+
+    async def find_token(self, team: str, token: str) -> tuple[access.Token, str] | None:
+        """A team's access token by its id, and the digest of its secret."""
+        ...
+
+    async def tokens(self, team: str, *, limit: int = 1000) -> tuple[access.Token, ...]:
+        """Access tokens of a team, newest first, ended ones too."""
+        ...
+
+    async def revoke_token(self, team: str, token: str, *, by: str, at: datetime) -> access.Token:
+        """End an access token now, with its audit row. Raises NotFound, and Conflict when it was
+        revoked before."""
+        ...
+
+    async def submitted(
+        self, team: str, tenant: str, key: str, *, digest: str, thread: str
+    ) -> Submitted:
+        """Note what came with an idempotency key of a tenant: the digest of all that was asked, and
+        the thread that it goes to. Gives what was noted first."""
+        ...
+
+    async def unfinished(
+        self, team: str, *, after: int = 0, limit: int = 100
+    ) -> tuple[tuple[int, str], ...]:
+        """Places and ids of runs that stand at `running` and that a message began, oldest first,
+        from after a place on: under way somewhere, in line, or left by a process that died."""
+        ...
+
+    async def ticket_page(
+        self, team: str, *, inside: Sequence[str] = (), status: TicketStatus | None = None,
+        tenant: str = "", run: str = "", after: int = 0, limit: int = 100,
+    ) -> TicketPage:  # fmt: skip
+        """Tickets of a team, and of those `inside` it where they work for it, oldest first. `run`
+        stands for all that works for it too."""
         ...
 
     async def aclose(self) -> None: ...

@@ -6,6 +6,7 @@ from typing import Literal
 from pointsman.nodes.event import Recorded
 from pointsman.nodes.message import Message, Status
 from pointsman.teams.result import Result
+from pointsman.teams.tickets import Ticket
 
 RunState = Literal["running"] | Status
 
@@ -46,6 +47,12 @@ class RunRow:
     """Who gave it up after it had failed."""
     release: str = ""
     """The release of its team that it runs on; empty: the files as they are."""
+    fork_of: str = ""
+    """The run of which it is a fork; empty for none."""
+    fork_at: str = ""
+    """The step from which on it goes its own way."""
+    simulated: bool = False
+    """Whether its writes only seem to happen."""
 
     @property
     def top(self) -> str:
@@ -126,3 +133,68 @@ class EventPage:
     """Tenant and event. May be fewer than the limit, and none, although more follow."""
     next: Place | None
     """Where the next page begins; None after the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What was noted of the first message with an idempotency key."""
+
+    digest: str
+    thread: str
+
+
+@dataclass(frozen=True, slots=True)
+class TicketPage:
+    """Some tickets, oldest first, and after which place the next ones stand; None: no more."""
+
+    tickets: tuple[Ticket, ...]
+    next: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Some events of a team in the order in which they were stored."""
+
+    events: tuple[tuple[str, Recorded], ...]
+    """Tenant and event. May be fewer than the limit, and none, although more follow."""
+    next: int
+    """The place after which the next events come."""
+    more: bool
+    """Whether there were more to look at when these were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """How many wait, and since when the first of them does (seconds since the epoch)."""
+
+    count: int
+    since: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """Where a circuit breaker stood when a run moved it last."""
+
+    of: Literal["specialist", "tool", "model"]
+    key: str
+    """Its name."""
+    state: Literal["closed", "open", "half_open"]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What of a team's work is open. Runs that other runs gave work to are not counted."""
+
+    running: Open
+    """Begun, and under way or interrupted."""
+    queued: Open
+    """To be worked on, and not begun."""
+    waiting: Open
+    """For people, or for the runs that they gave work to."""
+    tickets: Open
+    """Pending ones."""
+    dead: int
+    """Runs that failed and that nobody has looked after."""
+    lights: tuple[Light, ...]
+    """By what they are of, then by name."""

@@ -1,4 +1,4 @@
--- Schema 4. JSON columns hold pydantic models that carry their own schema_version.
+-- Schema 6. JSON columns hold pydantic models that carry their own schema_version.
 CREATE TABLE runs (
   run TEXT PRIMARY KEY,
   team TEXT NOT NULL,
@@ -22,15 +22,41 @@ CREATE TABLE runs (
   pinned TEXT NOT NULL DEFAULT '', -- who does it, unrouted
   attempt INTEGER NOT NULL DEFAULT 1,
   dropped TEXT NOT NULL DEFAULT '', -- who gave a failed run up
-  release TEXT NOT NULL DEFAULT ''
+  release TEXT NOT NULL DEFAULT '',
+  -- When it was created, in microseconds; one more where another run has that place already.
+  place INTEGER NOT NULL DEFAULT 0,
+  text TEXT NOT NULL DEFAULT '',   -- how its request begins
+  usd REAL,
+  calls INTEGER NOT NULL DEFAULT 0,
+  error TEXT NOT NULL DEFAULT '',
+  ended REAL,
+  fork_of TEXT NOT NULL DEFAULT '',  -- the run of which it is a fork
+  fork_at TEXT NOT NULL DEFAULT '',  -- the step from which on it goes its own way
+  simulated INTEGER NOT NULL DEFAULT 0 -- whether its writes only seem to happen
 ) STRICT;
-CREATE INDEX runs_by_state ON runs (team, state, created);
+CREATE INDEX runs_by_fork ON runs (fork_of, place) WHERE fork_of != '';
+CREATE UNIQUE INDEX runs_by_place ON runs (place);
+CREATE INDEX runs_listed ON runs (team, place);
+CREATE INDEX runs_by_state ON runs (team, state, place);
+CREATE INDEX runs_of_thread ON runs (team, thread, place);
+CREATE INDEX runs_by_tenant ON runs (team, tenant, place);
+CREATE INDEX runs_by_specialist ON runs (team, specialist, place) WHERE specialist != '';
 CREATE INDEX runs_by_thread ON runs (team, tenant, thread, created);
 CREATE INDEX runs_in_line ON runs (team, tenant, thread) WHERE state = 'running';
 CREATE INDEX runs_dead ON runs (team, created)
-  WHERE state IN ('failed', 'partial') AND parent = '' AND dropped = '';
+  WHERE state IN ('failed', 'partial') AND (state = 'failed' OR error != '')
+  AND parent = '' AND dropped = '';
+CREATE INDEX runs_open ON runs (team, state, created)
+  WHERE state IN ('running', 'waiting') AND parent = '';
 CREATE INDEX runs_by_parent ON runs (parent, created) WHERE parent != '';
-CREATE INDEX runs_by_release ON runs (team, release, created) WHERE release != '';
+CREATE INDEX runs_by_release ON runs (team, release, place) WHERE release != '';
+
+-- The words of every run's request and answer; its rowid is the run's place.
+CREATE VIRTUAL TABLE run_texts USING fts5 (
+  request, answer, tokenize = "unicode61 remove_diacritics 2"
+);
+CREATE TRIGGER run_texts_erased AFTER DELETE ON runs
+BEGIN DELETE FROM run_texts WHERE rowid = OLD.place; END;
 
 CREATE TABLE log (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -109,13 +135,49 @@ CREATE TABLE journal (
   PRIMARY KEY (run, step, occurrence, digest)
 ) STRICT;
 
+-- Every event has a place in the record of all runs, which is never used again.
 CREATE TABLE events (
+  place INTEGER PRIMARY KEY AUTOINCREMENT,
   run TEXT NOT NULL,
   seq INTEGER NOT NULL,
   at REAL NOT NULL,
   event TEXT NOT NULL,
-  PRIMARY KEY (run, seq)
+  UNIQUE (run, seq)
 ) STRICT;
+
+-- What the events come to: counts and sums of a stretch of time, by what they are about. Events
+-- that took time are in one row for each slot of their durations.
+CREATE TABLE usage (
+  team TEXT NOT NULL,
+  width INTEGER NOT NULL,      -- seconds of the stretch
+  kind TEXT NOT NULL,
+  start INTEGER NOT NULL,      -- seconds since the epoch
+  tenant TEXT NOT NULL,
+  specialist TEXT NOT NULL,
+  model TEXT NOT NULL,
+  key TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  slot INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  seconds REAL NOT NULL,
+  usd REAL NOT NULL,
+  unpriced INTEGER NOT NULL,   -- how many of them have no known price
+  saved_usd REAL NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  cached_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  PRIMARY KEY (team, width, kind, start, tenant, specialist, model, key, outcome, slot)
+) STRICT, WITHOUT ROWID;
+
+-- Where each circuit breaker stood when a run moved it last.
+CREATE TABLE breakers (
+  team TEXT NOT NULL,
+  of TEXT NOT NULL,
+  key TEXT NOT NULL,
+  state TEXT NOT NULL,
+  at REAL NOT NULL,
+  PRIMARY KEY (team, of, key)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE leases (
   name TEXT PRIMARY KEY,
@@ -201,6 +263,49 @@ CREATE TABLE release_threads (
   PRIMARY KEY (team, tenant, thread)
 ) STRICT;
 
+-- Who may use the servers of a team. Of a secret only its SHA-256.
+CREATE TABLE access_tokens (
+  id TEXT PRIMARY KEY,
+  team TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  created REAL NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX access_tokens_by_team ON access_tokens (team, created);
+
+-- Which thread a message that came with an idempotency key went to, and what it said.
+CREATE TABLE submissions (
+  team TEXT NOT NULL,
+  tenant TEXT NOT NULL,
+  key TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  thread TEXT NOT NULL,
+  at REAL NOT NULL,
+  PRIMARY KEY (team, tenant, key)
+) STRICT;
+
+-- Every step of every run, with what it was given and met outside: what a replay answers from.
+CREATE TABLE steps (
+  run TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  step TEXT NOT NULL,
+  at REAL NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (run, n)
+) STRICT, WITHOUT ROWID;
+
+-- The parts of what a run's models were asked, each once: prompts, turns, tools, schemas.
+CREATE TABLE asked (
+  run TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (run, digest)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER steps_erased AFTER DELETE ON runs
+BEGIN
+  DELETE FROM steps WHERE run = OLD.run;
+  DELETE FROM asked WHERE run = OLD.run;
+END;
 -- Envelopes that were not taken, as they came.
 CREATE TABLE letters (
   id TEXT PRIMARY KEY,

@@ -7,7 +7,9 @@ from pointsman.nodes.gateway.codec import decode_reply, encode_reply
 from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.teams.approvals.audit import AuditEntry
 from pointsman.teams.result import Result
-from pointsman.teams.store import auditrows
+from pointsman.teams.search import NEWEST, RunFilter
+from pointsman.teams.store import auditrows, searchrows
+from pointsman.teams.store.accessrows import AccessRows
 from pointsman.teams.store.boardrows import BoardRows
 from pointsman.teams.store.effectrows import EffectRows
 from pointsman.teams.store.eventrows import EventRows
@@ -17,13 +19,14 @@ from pointsman.teams.store.logrows import LogRows
 from pointsman.teams.store.mapping import RUN, run_row, run_values
 from pointsman.teams.store.releaserows import ReleaseRows
 from pointsman.teams.store.rows import RunRow, RunState
+from pointsman.teams.store.searchrows import SearchRows
+from pointsman.teams.store.steprows import StepRows
+from pointsman.teams.store.submissionrows import SubmissionRows
 from pointsman.teams.store.ticketrows import TicketRows
+from pointsman.teams.store.usagerows import UsageRows
 from pointsman.teams.store.vaultrows import VaultTable
 
-_FAILED = (
-    "state IN ('failed', 'partial') AND (state = 'failed'"
-    " OR coalesce(json_extract(result, '$.error'), '') != '')"
-)
+_FAILED = "state IN ('failed', 'partial') AND (state = 'failed' OR error != '')"
 """Failed, or failed after a part of it was done."""
 _OFFSPRING = (
     "WITH RECURSIVE tree (run, depth) AS (SELECT ?1, 0 UNION ALL"
@@ -40,6 +43,11 @@ class SqliteStore(
     BoardRows,
     LeaseRows,
     ReleaseRows,
+    AccessRows,
+    SubmissionRows,
+    SearchRows,
+    UsageRows,
+    StepRows,
     LetterRows,
 ):
     """`Store` on one SQLite file. Timestamps are seconds since the epoch by `clock`."""
@@ -47,16 +55,22 @@ class SqliteStore(
     # Runs
 
     async def add_run(self, row: RunRow) -> bool:
-        values = (*run_values(row), self._clock())
-        marks = ",".join("?" * len(values))
-        sql = f"INSERT OR IGNORE INTO runs ({RUN}, created) VALUES ({marks})"  # noqa: S608 (constants)
+        values = run_values(row)
+        marks = ",".join("?" * (len(values) + 3))
+        sql = f"INSERT OR IGNORE INTO runs ({RUN}, created, place, text) VALUES ({marks})"  # noqa: S608 (constants)
+        text = searchrows.request_text(row.request)
         inherit = (
             "UPDATE runs SET cancelled_by = p.cancelled_by FROM runs p"
             " WHERE runs.run = ? AND p.run = runs.parent AND p.cancelled_by != ''"
         )
 
         def add(db: Connection) -> bool:
-            new = db.execute(sql, values).rowcount == 1
+            now = self._clock()
+            place = searchrows.free_place(db, now)
+            begins = text[: searchrows.TEXT_SHOWN]
+            new = db.execute(sql, (*values, now, place, begins)).rowcount == 1
+            if new:
+                searchrows.add_text(db, place, text)
             if new and row.parent:
                 db.execute(inherit, (row.run,))
             return new
@@ -70,28 +84,25 @@ class SqliteStore(
     async def runs(
         self, team: str, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100
     ) -> tuple[RunRow, ...]:
-        where, values = ["team = ?"], [team]
-        if states:
-            where.append(f"state IN ({','.join('?' * len(states))})")
-            values += states
-        if thread:
-            where.append("thread = ?")
-            values.append(thread)
-        sql = f"SELECT {RUN} FROM runs WHERE {' AND '.join(where)} ORDER BY created DESC LIMIT ?"  # noqa: S608 (constants)
-        return await self._read(lambda db: tuple(map(run_row, db.execute(sql, (*values, limit)))))
+        wanted = RunFilter(thread=thread, states=tuple(states), children=True)
+        sql, values = searchrows.listed(f"{RUN}, place", team, wanted, (0, NEWEST))
+        every = (*values, limit)
+        return await self._read(lambda db: tuple(run_row(r[:-1]) for r in db.execute(sql, every)))
 
     async def move_run(
         self, run: str, to: RunState, *, frm: Sequence[RunState], result: Result | None = None
     ) -> bool:
-        text = None if result is None else result.model_dump_json()
-        specialist = "" if result is None else result.specialist
-        sql = (
-            "UPDATE runs SET state = ?, result = coalesce(?, result), specialist = ?"  # noqa: S608
-            f" WHERE run = ? AND state IN ({','.join('?' * len(frm))})"
-        )
-        return await self._do(
-            lambda db: db.execute(sql, (to, text, specialist, run, *frm)).rowcount == 1
-        )
+        marks = ",".join("?" * len(frm))
+        sql = f"UPDATE runs SET state = ?, ended = ? WHERE run = ? AND state IN ({marks})"  # noqa: S608 (constants)
+
+        def move(db: Connection) -> bool:
+            ended = None if to in ("running", "waiting") else self._clock()
+            moved = db.execute(sql, (to, ended, run, *frm)).rowcount == 1
+            if moved:
+                searchrows.save_result(db, run, result)
+            return moved
+
+        return await self._do(move)
 
     async def decided_runs(self, team: str) -> tuple[str, ...]:
         sql = (
@@ -124,13 +135,14 @@ class SqliteStore(
     async def dead(self, team: str, *, limit: int = 500) -> tuple[RunRow, ...]:
         sql = (
             f"SELECT {RUN} FROM runs WHERE team = ? AND parent = '' AND dropped = '' AND {_FAILED}"  # noqa: S608 (constants)
-            " ORDER BY created LIMIT ?"
+            " AND fork_of = '' ORDER BY created LIMIT ?"
         )
         return await self._read(lambda db: tuple(map(run_row, db.execute(sql, (team, limit)))))
 
     async def redrive(self, row: RunRow, entry: AuditEntry) -> bool:
-        sql = (  # the parts are constants
-            "UPDATE runs SET state = 'running', result = NULL, dropped = '', attempt = attempt + 1,"  # noqa: S608
+        sql = (
+            "UPDATE runs SET state = 'running', result = NULL, dropped = '', attempt = attempt + 1,"  # noqa: S608 (constants)
+            " usd = NULL, calls = 0, error = '', ended = NULL,"
             " root_thread = run || '~' || (attempt + 1), seconds_left = ?, budget_usd = ?,"
             f" budget_calls = ? WHERE run = ? AND attempt = ? AND NOT nested AND {_FAILED}"
         )
@@ -175,10 +187,10 @@ class SqliteStore(
     ) -> tuple[RunRow, ...]:
         sql = (
             f"SELECT {RUN} FROM runs WHERE team = ? AND release = ? AND release != ''"  # noqa: S608 (constants)
-            " AND created >= ? AND parent = '' AND state NOT IN ('running', 'waiting')"
-            " ORDER BY created DESC, rowid DESC LIMIT ?"
+            " AND place >= ? AND created >= ? AND parent = '' AND fork_of = ''"
+            " AND state NOT IN ('running', 'waiting') ORDER BY place DESC LIMIT ?"
         )
-        values = (team, release, since, limit)
+        values = (team, release, searchrows.place_at(since), since, limit)
         return await self._read(lambda db: tuple(map(run_row, db.execute(sql, values))))
 
     # The journal

@@ -59,6 +59,13 @@ class TicketRows(Database):
 
         return await self._do(work)
 
+    async def adopt(self, ticket: Ticket) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            _known(db, ticket.id)
+            _save(db, ticket)
+
+        await self._do(work)
+
     async def add_grant(self, grant: Grant) -> None:
         def work(db: sqlite3.Connection) -> None:
             added = db.execute(

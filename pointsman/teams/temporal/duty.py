@@ -13,7 +13,7 @@ from pointsman.teams.sessions import Sessions
 from pointsman.teams.spec import TeamSpec
 from pointsman.teams.store.protocol import Store
 from pointsman.teams.temporal.queues import ROUTER, queues_of
-from pointsman.teams.temporal.server import connect
+from pointsman.teams.temporal.server import named
 from pointsman.teams.temporal.worker import working
 
 PROBE_SECONDS = 2.0
@@ -91,14 +91,8 @@ class Working:
 async def on_duty(sessions: Sessions, duty: Duty) -> AsyncGenerator[Working]:
     """A worker of a team while the block runs. Raises Misconfigured where no engine is named,
     MissingExtra, StoreUnreachable."""
-    settings = sessions.settings()
-    if not settings.temporal:
-        raise Misconfigured(
-            f"Team {sessions.spec.name!r} has no engine whose work a worker could take.",
-            hint="Name a Temporal server: POINTSMAN_TEMPORAL=host:port.",
-        )
+    client = await named(sessions.settings(), sessions.spec.name)
     pools = duty.queues(sessions.spec)
-    client = await connect(settings.temporal, settings.lookup)
     async with sessions.segments() as engine:
         at_work = working(
             client, engine, pools,

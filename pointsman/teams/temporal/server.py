@@ -5,7 +5,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pointsman.errors import MissingExtra, StoreUnreachable
+from pointsman.errors import Misconfigured, MissingExtra, StoreUnreachable
+from pointsman.teams.settings import Settings
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -23,6 +24,17 @@ SECRETS = (
 def no_variable(name: str) -> str | None:
     """An environment that says nothing."""
     return None
+
+
+async def named(settings: Settings, team: str) -> "Client":
+    """A client of the server that the settings name. Raises Misconfigured where they name none, and
+    what `connect` does."""
+    if not settings.temporal:
+        raise Misconfigured(
+            f"Runs of team {team!r} go to no engine: they are worked on where they are asked for.",
+            hint="Name a Temporal server: POINTSMAN_TEMPORAL=host:port.",
+        )
+    return await connect(settings.temporal, settings.lookup)
 
 
 async def connect(address: str, lookup: Callable[[str], str | None] = no_variable) -> "Client":

@@ -45,7 +45,7 @@ def audit() -> None:
 @click.option("--file", type=EXISTING, help="Verify an exported JSONL file, not the store.")
 @as_json
 @click.pass_obj
-def verify(project: Project, head: Path | None, file: Path | None, as_json: bool) -> int:  # noqa: FBT001
+def verify(project: Project, head: Path | None, file: Path | None, as_json: bool) -> int:
     """Check the whole log. Exits 0 when it is whole, 1 when it was tampered with.
 
     \b

@@ -44,7 +44,7 @@ def board() -> None:
 @whose
 @as_json
 @click.pass_obj
-def board_list(project: Project, thread: str, tenant: str, as_json: bool) -> int:  # noqa: FBT001
+def board_list(project: Project, thread: str, tenant: str, as_json: bool) -> int:
     """List the entries that stand; without --thread also which threads have some.
 
     \b
@@ -79,7 +79,7 @@ def board_list(project: Project, thread: str, tenant: str, as_json: bool) -> int
 @whose
 @as_json
 @click.pass_obj
-def board_show(project: Project, key: str, thread: str, tenant: str, as_json: bool) -> int:  # noqa: FBT001
+def board_show(project: Project, key: str, thread: str, tenant: str, as_json: bool) -> int:
     """Show the entry KEY whole: its value, version, who wrote it and why.
 
     \b
@@ -114,7 +114,7 @@ def board_show(project: Project, key: str, thread: str, tenant: str, as_json: bo
 @click.pass_obj
 def board_history(
     project: Project, key: str, limit: int, thread: str, tenant: str,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:  # fmt: skip
     """Show the versions of KEY that are kept, newest first: who wrote what, in which run, and why.
 
@@ -154,7 +154,7 @@ def board_history(
 @click.pass_obj
 def board_put(
     project: Project, key: str, value: str, expect: int, why: str, by: str, thread: str,
-    tenant: str, as_json: bool,  # noqa: FBT001
+    tenant: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Write JSON as the next version of KEY. A text needs its quotes: '"like this"'.
 

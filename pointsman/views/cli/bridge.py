@@ -21,7 +21,7 @@ STOPPED = "Stopped. Requests that were accepted are stored; start the bridge aga
 @click.pass_obj
 def bridge(
     project: Project, broker: str, requests: str, results: str, events: str, at_once: int,
-    asyncapi: bool,  # noqa: FBT001
+    asyncapi: bool,
 ) -> int:  # fmt: skip
     """Take requests from a broker and publish their results, as CloudEvents, until stopped.
 

@@ -93,7 +93,7 @@ cache.add_command(similar)
 @cache.command()
 @as_json
 @click.pass_obj
-def stats(project: Project, as_json: bool) -> int:  # noqa: FBT001
+def stats(project: Project, as_json: bool) -> int:
     """Show what the cache holds and what it saved.
 
     Hits and misses are of all processes that use this cache since it was made; a process that
@@ -130,9 +130,9 @@ def clear(
     specialist: str | None,
     model: str | None,
     tags: dict[str, str],
-    everything: bool,  # noqa: FBT001
-    yes: bool,  # noqa: FBT001
-    as_json: bool,  # noqa: FBT001
+    everything: bool,
+    yes: bool,
+    as_json: bool,
 ) -> int:
     """Forget answers: those that every option given names. They are asked for again.
 

@@ -76,7 +76,7 @@ def similar(
     thresholds: tuple[float, ...],
     at_most: float,
     seed: int,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """Measure a similarity cache on labelled texts: hits, and false hits among them.
 

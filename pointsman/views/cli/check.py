@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 @click.pass_obj
 def check(
     project: Project,
-    as_json: bool,  # noqa: FBT001 - click passes options by name
-    strict: bool,  # noqa: FBT001
-    overlap: bool,  # noqa: FBT001
+    as_json: bool,
+    strict: bool,
+    overlap: bool,
 ) -> int:
     """Check the team: who may do what, who may follow whom, every fault, and how well the
     specialists' examples tell them apart.

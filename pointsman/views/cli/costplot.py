@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pointsman.errors import BadInput, MissingExtra
+from pointsman.evals.plotting import plot
 from pointsman.teams.accounts import Account, Accounts
 
 if TYPE_CHECKING:
@@ -33,21 +33,9 @@ def draw(accounts: Accounts, path: Path, *, figure: Figure = "cost") -> None:
 
     Raises MissingExtra without the extra `analysis`, BadInput for another suffix.
     """
-    if path.suffix not in (".svg", ".png", ".pdf"):
-        raise BadInput(f"{path} is no .svg, .png or .pdf.")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure as Canvas
-    except ImportError:
-        raise MissingExtra(
-            "Plots need matplotlib.", hint='pip install "pointsman[analysis]"'
-        ) from None
-    canvas = Canvas(figsize=(8, 4.5), layout="constrained")
-    FigureCanvasAgg(canvas)
-    axes = canvas.add_subplot()
-    (_over_days if "day" in accounts.by else _bars)(axes, accounts, figure)
-    axes.set_title(_title(accounts.total, figure))
-    canvas.savefig(path)
+    with plot(path, inches=(8, 4.5)) as axes:
+        (_over_days if "day" in accounts.by else _bars)(axes, accounts, figure)
+        axes.set_title(_title(accounts.total, figure))
 
 
 def _value(of: Account, figure: Figure) -> float:

@@ -73,8 +73,8 @@ def costs(
     tenant: str,
     run: str,
     top: int,
-    as_csv: bool,  # noqa: FBT001
-    as_json: bool,  # noqa: FBT001
+    as_csv: bool,
+    as_json: bool,
     picture: Path | None,
     figure: "Figure",
 ) -> int:

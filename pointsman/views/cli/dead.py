@@ -1,10 +1,11 @@
-"""`pointsman dead`: runs that failed for good, looked at, driven again or given up."""
+"""`pointsman dead`: runs that failed for good, and envelopes that were refused."""
 
 from typing import TYPE_CHECKING
 
 import click
 
 from pointsman.views.cli.exits import DONE, code_of, drive
+from pointsman.views.cli.letters import discard, letters, take
 from pointsman.views.cli.options import as_json, by_whom, program
 from pointsman.views.cli.project import Project
 
@@ -28,14 +29,19 @@ def dead() -> None:
     Examples:
       pointsman dead list
       pointsman dead redrive r3fa2c1d0 --by ana --reason "the shop is back"
+      pointsman dead letters
     """
+
+
+for _letters in (letters, take, discard):
+    dead.add_command(_letters)
 
 
 @dead.command("list")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
 @as_json
 @click.pass_obj
-def dead_list(project: Project, limit: int, as_json: bool) -> int:  # noqa: FBT001
+def dead_list(project: Project, limit: int, as_json: bool) -> int:
     """List the dead letters, oldest first: what was asked, and why it failed.
 
     \b
@@ -71,7 +77,7 @@ def dead_list(project: Project, limit: int, as_json: bool) -> int:  # noqa: FBT0
 @click.argument("run")
 @as_json
 @click.pass_obj
-def dead_show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
+def dead_show(project: Project, run: str, as_json: bool) -> int:
     """Show RUN whole: the request, every step of every attempt, its effects and its tickets.
 
     \b
@@ -79,7 +85,7 @@ def dead_show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
       pointsman dead show r3fa2c1d0
     """
     from pointsman.nodes.message import request_of
-    from pointsman.views.cli.listing import show_timeline
+    from pointsman.views.cli.listing import show_record
     from pointsman.views.cli.record import of_event, of_result, put
     from pointsman.views.cli.session import opened, run_of
     from pointsman.views.visible import one_line
@@ -90,6 +96,7 @@ def dead_show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
             row = await session.team.run_row(name)
             result, events = await session.team.result(name), await session.team.events(name)
             effects = await session.team.effects(name)
+            record = await session.team.record(name)
         if as_json:
             wrote: list[JsonValue] = [
                 {"tool": e.tool, "state": e.state, "result": e.result} for e in effects
@@ -98,10 +105,7 @@ def dead_show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
             put({**_record(row), **of_result(result), "events": events_json, "effects": wrote})
             return DONE
         click.echo(f"asked: {one_line(request_of(row.request).text)}")
-        show_timeline(result, events)
-        for effect in effects:
-            said = f": {one_line(effect.result)}" if effect.result else ""
-            click.echo(f"effect {effect.tool} {effect.state}{said}")
+        show_record(record, result)
         return DONE
 
     return drive(work, kept=lambda: UNCHANGED)
@@ -119,7 +123,7 @@ def dead_show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
 @click.pass_obj
 def dead_redrive(
     project: Project, run: str, by: str, reason: str, deadline: float | None,
-    budget: float | None, as_json: bool,  # noqa: FBT001
+    budget: float | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Begin RUN anew. What it is known to have written is not written twice; models are asked anew.
 

@@ -46,11 +46,11 @@ def refusals() -> Generator[None]:
 @click.pass_obj
 def approvals(
     project: Project,
-    everything: bool,  # noqa: FBT001
+    everything: bool,
     run_id: str,
-    watch: bool,  # noqa: FBT001
+    watch: bool,
     by: str | None,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """List the tickets that wait for a person: who asks, what for, what it would change.
 
@@ -111,7 +111,7 @@ def _watch(project: Project, run_id: str, by: str) -> int:
 @click.option("--reason", default="", help="Why; kept with the decision.")
 @as_json
 @click.pass_obj
-def approve(project: Project, ticket: str, by: str, reason: str, as_json: bool) -> int:  # noqa: FBT001
+def approve(project: Project, ticket: str, by: str, reason: str, as_json: bool) -> int:
     """Approve TICKET: its action runs exactly as shown, and the run goes on.
 
     TICKET is a ticket's id or the beginning of one. Exits as the run does: 3 when it waits again,
@@ -149,7 +149,7 @@ def edit(
     changes: tuple[str, ...],
     by: str,
     reason: str,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """Approve TICKET with other arguments. They must fit the action's schema.
 
@@ -174,7 +174,7 @@ def edit(
 @by_whom
 @as_json
 @click.pass_obj
-def reject(project: Project, ticket: str, reason: str, by: str, as_json: bool) -> int:  # noqa: FBT001
+def reject(project: Project, ticket: str, reason: str, by: str, as_json: bool) -> int:
     """Reject TICKET: its action does not run, and the specialist goes on with your reason.
 
     A ticket that asks whether a write happened: it did not happen, leave it. One that offers to
@@ -195,7 +195,7 @@ def reject(project: Project, ticket: str, reason: str, by: str, as_json: bool) -
 @by_whom
 @as_json
 @click.pass_obj
-def respond(project: Project, ticket: str, text: str, by: str, as_json: bool) -> int:  # noqa: FBT001
+def respond(project: Project, ticket: str, text: str, by: str, as_json: bool) -> int:
     """Answer TEXT yourself instead of TICKET's action, which does not run.
 
     A ticket that asks whether a write happened: it happened, and TEXT is its result.
@@ -224,7 +224,7 @@ def escalate(
     to: str,
     by: str,
     reason: str,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """Pass TICKET to another reviewer. It stays open, so this exits 3.
 

@@ -25,7 +25,7 @@ from pointsman.views.cli.project import Project
 def doc(
     project: Project,
     output: Path | None,
-    as_html: bool,  # noqa: FBT001 - click passes options by name
+    as_html: bool,
     schemas: Path | None,
 ) -> int:
     """Write the team's design page: responsibilities, actions, contracts, transition table,

@@ -11,8 +11,6 @@ from pointsman.views.cli.options import as_json, program
 from pointsman.views.cli.project import Project
 
 if TYPE_CHECKING:
-    from temporalio.client import Client
-
     from pointsman.teams.temporal.status import EngineState
 
 Way = Literal["retry", "skip", "give_up"]
@@ -32,7 +30,7 @@ def engine() -> None:
 @engine.command("status")
 @as_json
 @click.pass_obj
-def engine_status(project: Project, as_json: bool) -> int:  # noqa: FBT001
+def engine_status(project: Project, as_json: bool) -> int:
     """Show every queue with what waits in it and who works for it, and the parked threads.
 
     Exits 1 when nobody works for a pool in whose queue work waits, or a thread is parked.
@@ -42,12 +40,14 @@ def engine_status(project: Project, as_json: bool) -> int:  # noqa: FBT001
       pointsman engine status --json
     """
     engine_extra()
+    from pointsman.teams.settings import Settings
+    from pointsman.teams.temporal.server import named
     from pointsman.teams.temporal.status import engine_state
     from pointsman.views.cli.record import put
 
     async def work() -> "EngineState":
         team = project.load()
-        client = await _client()
+        client = await named(Settings.read(), team.name)
         async with team.sessions.services() as services:
             return await engine_state(client, team.spec, services.store)
 
@@ -102,29 +102,17 @@ def engine_unpark(project: Project, thread: str, tenant: str, way: Way | None) -
     if way is None:
         raise click.UsageError("Say how to go on: --retry, --skip or --give-up.")
     engine_extra()
+    from pointsman.teams.settings import Settings
     from pointsman.teams.temporal.names import Limits
+    from pointsman.teams.temporal.server import named
     from pointsman.teams.temporal.threads import Threads
 
     async def work() -> str:
         team = project.load()
-        threads = Threads(await _client(), Limits())
+        threads = Threads(await named(Settings.read(), team.name), Limits())
         return await threads.unpark(team.name, tenant, thread, way)
 
     run = drive(work, kept=lambda: "Stopped. Look at `pointsman engine status`.")
     done = {"retry": "is tried again", "skip": "has failed", "give_up": "has failed, and the line"}
     click.echo(f"Run {run} {done[way]}. Thread {thread!r} goes on.")
     return DONE
-
-
-async def _client() -> "Client":
-    from pointsman.errors import Misconfigured
-    from pointsman.teams.settings import Settings
-    from pointsman.teams.temporal.server import connect
-
-    settings = Settings.read()
-    if not settings.temporal:
-        raise Misconfigured(
-            "No engine of many machines is named: runs are worked on where they are asked for.",
-            hint="Name a Temporal server: POINTSMAN_TEMPORAL=host:port.",
-        )
-    return await connect(settings.temporal, settings.lookup)

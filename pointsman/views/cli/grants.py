@@ -86,7 +86,7 @@ def grant(
     free: tuple[str, ...],
     by: str,
     reason: str,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """Approve in advance what TICKET asks for: this action with these arguments.
 
@@ -133,7 +133,7 @@ def grant(
 @click.option("--all", "everything", is_flag=True, help="Also those that are over.")
 @as_json
 @click.pass_obj
-def grants(project: Project, everything: bool, as_json: bool) -> int:  # noqa: FBT001
+def grants(project: Project, everything: bool, as_json: bool) -> int:
     """List the grants that can still be used: what they allow, by whom, until when, how often.
 
     \b
@@ -164,7 +164,7 @@ def grants(project: Project, everything: bool, as_json: bool) -> int:  # noqa: F
 @by_whom
 @as_json
 @click.pass_obj
-def revoke(project: Project, grant_id: str, by: str, as_json: bool) -> int:  # noqa: FBT001
+def revoke(project: Project, grant_id: str, by: str, as_json: bool) -> int:
     """End GRANT now. What it approved stays approved. GRANT is an id or the beginning of one.
 
     \b

@@ -124,7 +124,7 @@ def eval_(
     project: Project,
     files: tuple[str, ...],
     checks: tuple[str, ...],
-    smuggle: bool,  # noqa: FBT001
+    smuggle: bool,
     places: tuple[Any, ...],
     folder: Path | None,
     specialist: str,
@@ -135,8 +135,8 @@ def eval_(
     min_precision: dict[str, float],
     max_smuggled: float | None,
     max_cpu: float | None,
-    as_csv: bool,  # noqa: FBT001
-    as_json: bool,  # noqa: FBT001
+    as_csv: bool,
+    as_json: bool,
 ) -> int:
     """Measure the content filter's checks on files of rows."""
     from pointsman.evals.guards.choose import named

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from pointsman.errors import BadInput
+from pointsman.nodes.digest import JsonObject
 from pointsman.views.cli.exits import FAILED, drive
 from pointsman.views.cli.options import as_json
 from pointsman.views.cli.project import Project
@@ -14,16 +15,19 @@ from pointsman.views.cli.project import Project
 @click.argument("run")
 @as_json
 @click.pass_obj
-def show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
-    """Show what happened in RUN: routes, guard verdicts, model and tool calls, tickets, cost.
+def show(project: Project, run: str, as_json: bool) -> int:
+    """Show what happened in RUN, step by step: routes, guard verdicts, model and tool calls,
+    tickets, effects, the runs it gave work to, and what it cost.
 
-    RUN is a run's id or the beginning of one. Exits 0 whatever the run's status.
+    RUN is a run's id or the beginning of one. A step's name is what `fork --at` takes. Exits 0
+    whatever the run's status.
 
     \b
     Example:
       pointsman show 3fa2c1d0
     """
-    from pointsman.views.cli.listing import show_timeline
+    from pointsman.teams.replay.record import as_record
+    from pointsman.views.cli.listing import show_record
     from pointsman.views.cli.record import of_event, of_result, put
     from pointsman.views.cli.session import opened, run_of
 
@@ -31,11 +35,13 @@ def show(project: Project, run: str, as_json: bool) -> int:  # noqa: FBT001
         async with opened(project) as session:
             name = await run_of(session.team, run)
             result = await session.team.result(name)
+            record = await session.team.record(name)
             events = await session.team.events(name)
         if as_json:
-            put({**of_result(result), "events": [of_event(recorded) for recorded in events]})
+            said: JsonObject = {"events": [of_event(recorded) for recorded in events]}
+            put({**of_result(result), **said, "record": as_record(record)})
         else:
-            show_timeline(result, events)
+            show_record(record, result)
         return 0
 
     return drive(work, kept=lambda: "Stopped. Nothing was changed.")
@@ -90,7 +96,7 @@ def graph(project: Project, output: Path | None) -> int:
 @click.command()
 @as_json
 @click.pass_obj
-def models(project: Project, as_json: bool) -> int:  # noqa: FBT001
+def models(project: Project, as_json: bool) -> int:
     """List the models of each tier, first choice first, and whether they are set up. Calls none.
 
     Exits 1 when a tier has no model that could answer.

@@ -3,7 +3,6 @@
 import logging
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from pointsman.views.cli.exits import leave, report
+from pointsman.views.cli.lazy import LazyGroup
 from pointsman.views.cli.project import Project
 
 _RUNS = "pointsman.views.cli.runs"
@@ -39,7 +39,25 @@ _COMMANDS = {
         "board",
         "Look at what specialists share, and write it.",
     ),
+    "overview": (
+        "pointsman.views.cli.overview",
+        "overview",
+        "Show how the team does: open work, spend, pace.",
+    ),
+    "runs": ("pointsman.views.cli.runlist", "runs", "List the runs on record, and search them."),
+    "console": (
+        "pointsman.views.cli.console",
+        "console",
+        "A web page: watch runs live, decide tickets.",
+    ),
     "show": (_TEAM, "show", "Show what happened in a run, step by step."),
+    "replay": (
+        "pointsman.views.cli.replay",
+        "replay",
+        "Play a run again, offline: what differs now?",
+    ),
+    "fork": ("pointsman.views.cli.fork", "fork", "Try a run another way from a step on."),
+    "export": ("pointsman.views.cli.export", "export", "Write a run as one HTML file, or JSON."),
     "check": ("pointsman.views.cli.check", "check", "Check the team: every fault, with its fix."),
     "doc": ("pointsman.views.cli.doc", "doc", "Write the team's design page and its schemas."),
     "graph": (_TEAM, "graph", "Draw the team: Mermaid, SVG or PNG."),
@@ -59,6 +77,8 @@ _COMMANDS = {
     ),
     "drill": ("pointsman.views.cli.drill", "drill", "Run a suite under injected faults."),
     "costs": ("pointsman.views.cli.costs", "costs", "Add up what runs cost and saved."),
+    "serve": ("pointsman.views.cli.serve", "serve", "Serve the HTTP API, and the console."),
+    "token": ("pointsman.views.cli.token", "token", "Make and end tokens for the servers."),
     "cache": ("pointsman.views.cli.cache", "cache", "Look at the response cache, clear it."),
     "store": ("pointsman.views.cli.store", "store", "Look after the state: check, prune, back up."),
     "worker": ("pointsman.views.cli.worker", "worker", "Work for the engine of many machines."),
@@ -75,25 +95,10 @@ _COMMANDS = {
 """Command -> module, attribute, the line in `pointsman --help`."""
 
 
-class Commands(click.Group):
-    """A group that imports a command when it is called, and words every error in one place."""
+class Commands(LazyGroup):
+    """All commands; every error is worded in one place."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands, in the order a newcomer meets them."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module and give the command."""
-        if cmd_name not in _COMMANDS:
-            return None
-        module, name, _ = _COMMANDS[cmd_name]
-        command = getattr(import_module(module), name)
-        return command if isinstance(command, click.Command) else None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands for `--help`, without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
+    lazy = _COMMANDS
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run a command line and exit with its code."""
@@ -146,8 +151,8 @@ def cli(
     project: Path | None,
     team: str | None,
     home: Path | None,
-    log_json: bool,  # noqa: FBT001 - click passes options by name
-    debug: bool,  # noqa: FBT001 - read from the command line itself
+    log_json: bool,
+    debug: bool,
 ) -> None:
     """Teams of LLM specialists: routed, guarded, approved by people, effects once.
 

@@ -52,7 +52,7 @@ def prompts() -> None:
 @_folders
 @as_json
 @click.pass_obj
-def list_(project: Project, folders: tuple[Path, ...], as_json: bool) -> int:  # noqa: FBT001
+def list_(project: Project, folders: tuple[Path, ...], as_json: bool) -> int:
     """List every prompt: name, version, where from, tokens, variables.
 
     From is `package`, `override` (your file in place of the package's) or `user`. Tokens are
@@ -98,9 +98,9 @@ def list_(project: Project, folders: tuple[Path, ...], as_json: bool) -> int:  #
 def show(
     project: Project,
     name: str,
-    source: bool,  # noqa: FBT001
+    source: bool,
     folders: tuple[Path, ...],
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """Show a prompt: what its front matter says, its text, the texts of its partials.
 
@@ -143,7 +143,7 @@ def diff(
     project: Project,
     name: str,
     against: str | None,
-    exit_code: bool,  # noqa: FBT001
+    exit_code: bool,
     folders: tuple[Path, ...],
 ) -> int:
     """Compare your prompt with the package's that it stands in place of, or with a file.
@@ -210,9 +210,9 @@ def render(
     pairs: dict[str, str],
     file: str | None,
     example: str | None,
-    exact: bool,  # noqa: FBT001
+    exact: bool,
     folders: tuple[Path, ...],
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """Render a prompt: its text on stdout, and on stderr how many tokens that is.
 
@@ -250,7 +250,7 @@ def render(
 @as_json
 @click.pass_obj
 def lint(
-    project: Project, names: tuple[str, ...], folders: tuple[Path, ...], as_json: bool  # noqa: FBT001
+    project: Project, names: tuple[str, ...], folders: tuple[Path, ...], as_json: bool
 ) -> int:  # fmt: skip
     """Find the faults of prompts: of those named, else of all. Exits 1 where there is one.
 
@@ -288,9 +288,9 @@ def lint(
 def test(
     project: Project,
     names: tuple[str, ...],
-    update: bool,  # noqa: FBT001
+    update: bool,
     folders: tuple[Path, ...],
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """Render every example of prompts and compare each with the text it must give.
 

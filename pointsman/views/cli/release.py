@@ -71,7 +71,7 @@ def release_create(project: Project, by: str, notes: str) -> int:
 @release.command("list")
 @as_json
 @click.pass_obj
-def release_list(project: Project, as_json: bool) -> int:  # noqa: FBT001
+def release_list(project: Project, as_json: bool) -> int:
     """List the releases, newest first, and where each stands.
 
     \b
@@ -126,7 +126,7 @@ def release_show(project: Project, name: str) -> int:
 @click.argument("after", default="now")
 @as_json
 @click.pass_obj
-def release_diff(project: Project, before: str, after: str, as_json: bool) -> int:  # noqa: FBT001
+def release_diff(project: Project, before: str, after: str, as_json: bool) -> int:
     """Show what differs from release BEFORE to AFTER (by default the team as it is now).
 
     Exits 1 when they differ.
@@ -173,7 +173,7 @@ def release_diff(project: Project, before: str, after: str, as_json: bool) -> in
 @click.pass_obj
 def release_promote(
     project: Project, name: str, to: "Channel | None", share: float, suites: tuple[Path, ...],
-    baseline: str, no_gate: bool, reason: str, by: str,  # noqa: FBT001
+    baseline: str, no_gate: bool, reason: str, by: str,
 ) -> int:  # fmt: skip
     """Bring release NAME to staging, canary or production, if the gate lets it.
 
@@ -244,7 +244,7 @@ def release_rollback(project: Project, reason: str, to: str, by: str) -> int:
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most.")
 @as_json
 @click.pass_obj
-def release_history(project: Project, limit: int, as_json: bool) -> int:  # noqa: FBT001
+def release_history(project: Project, limit: int, as_json: bool) -> int:
     """Show what was promoted and rolled back, by whom and why, newest first.
 
     \b

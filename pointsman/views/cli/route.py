@@ -59,9 +59,9 @@ def route() -> None:
 def explain(
     project: Project,
     text: str,
-    no_model: bool,  # noqa: FBT001
+    no_model: bool,
     after: str,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> int:
     """Show what each tier of the router makes of a TEXT. Nothing is run and nothing recorded.
 
@@ -146,11 +146,11 @@ def eval_(
     file: Path,
     train: Path | None,
     costs: dict[str, float],
-    no_model: bool,  # noqa: FBT001
+    no_model: bool,
     jobs: int,
     picture: Path | None,
-    show_wrong: bool,  # noqa: FBT001
-    as_json: bool,  # noqa: FBT001
+    show_wrong: bool,
+    as_json: bool,
 ) -> int:
     """Measure the router of the project's team on a FILE of JSONL rows.
 

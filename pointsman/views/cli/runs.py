@@ -50,15 +50,15 @@ def run(  # noqa: D103 - click passes every option by name; help= above
     text: str | None,
     file: str | None,
     start: int,
-    fresh: bool,  # noqa: FBT001
+    fresh: bool,
     thread: str | None,
     tenant: str,
     message_id: str | None,
     priority: int,
     deadline: float | None,
     budget: float | None,
-    later: bool,  # noqa: FBT001
-    as_json: bool,  # noqa: FBT001
+    later: bool,
+    as_json: bool,
 ) -> int:
     if (text is None) == (file is None):
         raise click.UsageError("Give either TEXT or --file.")
@@ -158,8 +158,8 @@ def chat(
     project: Project,
     thread: str | None,
     tenant: str,
-    later: bool,  # noqa: FBT001
-    as_json: bool,  # noqa: FBT001
+    later: bool,
+    as_json: bool,
 ) -> int:
     """Talk with the team: one message a line, all in one thread. Ctrl-D or /quit ends it.
 
@@ -192,7 +192,7 @@ def chat(
 @click.option("--later", is_flag=True, help="Never ask: leave the run waiting.")
 @as_json
 @click.pass_obj
-def resume(project: Project, run: str, later: bool, as_json: bool) -> int:  # noqa: FBT001
+def resume(project: Project, run: str, later: bool, as_json: bool) -> int:
     """Go on with RUN where it stopped: after Ctrl-C, a crash, or a decision. Nothing runs twice.
 
     RUN is a run's id or the beginning of one.
@@ -222,7 +222,7 @@ def resume(project: Project, run: str, later: bool, as_json: bool) -> int:  # no
 @click.option("--reason", default="", help="Why; kept with the run.")
 @as_json
 @click.pass_obj
-def cancel(project: Project, run: str, by: str, reason: str, as_json: bool) -> int:  # noqa: FBT001
+def cancel(project: Project, run: str, by: str, reason: str, as_json: bool) -> int:
     """Cancel RUN and its open tickets. What it did already stays done.
 
     Exits 0 when the run is cancelled.

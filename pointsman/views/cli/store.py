@@ -33,7 +33,7 @@ def store() -> None:
 @store.command()
 @as_json
 @click.pass_obj
-def migrate(project: Project, as_json: bool) -> int:  # noqa: FBT001
+def migrate(project: Project, as_json: bool) -> int:
     """Make the tables, or bring them up to date. Opening a store does so too.
 
     \b
@@ -54,7 +54,7 @@ def migrate(project: Project, as_json: bool) -> int:  # noqa: FBT001
 @store.command()
 @as_json
 @click.pass_obj
-def check(project: Project, as_json: bool) -> int:  # noqa: FBT001
+def check(project: Project, as_json: bool) -> int:
     """Check schema, integrity, the audit log's chain, and for rows that belong to nothing.
 
     Exits 0 when nothing was found, 1 otherwise. Changes nothing.
@@ -83,7 +83,7 @@ def check(project: Project, as_json: bool) -> int:  # noqa: FBT001
 @click.option("--dry-run", is_flag=True, help="Count, and delete nothing.")
 @as_json
 @click.pass_obj
-def prune(project: Project, days: int, dry_run: bool, as_json: bool) -> int:  # noqa: FBT001
+def prune(project: Project, days: int, dry_run: bool, as_json: bool) -> int:
     """Delete ended runs with their events, journal, tickets and checkpoints.
 
     What is open stays, and dead letters that nobody dropped, the ledger of effects, the logs of
@@ -121,7 +121,7 @@ def prune(project: Project, days: int, dry_run: bool, as_json: bool) -> int:  # 
 @click.argument("folder", type=click.Path(path_type=Path))
 @as_json
 @click.pass_obj
-def backup(project: Project, folder: Path, as_json: bool) -> int:  # noqa: FBT001
+def backup(project: Project, folder: Path, as_json: bool) -> int:
     """Write a copy of the state into the new FOLDER, while others go on working.
 
     The key of the vault is not in it: keep that somewhere else.

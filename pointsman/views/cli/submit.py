@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 @click.pass_obj
 def submit(
     project: Project, text: str, thread: str | None, tenant: str, message_id: str | None,
-    priority: int, deadline: float | None, budget: float | None, wait: bool,  # noqa: FBT001
-    as_json: bool,  # noqa: FBT001
+    priority: int, deadline: float | None, budget: float | None, wait: bool,
+    as_json: bool,
 ) -> int:  # fmt: skip
     """Store TEXT for the team's workers and print its run's id. `-` reads the text from stdin.
 

@@ -82,8 +82,8 @@ def _cbreak(before: list[int | list[bytes | int]]) -> list[int | list[bytes | in
 
     iflag, oflag, cflag, lflag, ispeed, ospeed, cc = before
     assert isinstance(iflag, int)  # noqa: S101 (termios has flags and one list)
-    assert isinstance(lflag, int)  # noqa: S101
-    assert isinstance(cc, list)  # noqa: S101
+    assert isinstance(lflag, int)  # noqa: S101 (likewise)
+    assert isinstance(cc, list)  # noqa: S101 (likewise)
     keys = list(cc)
     keys[termios.VMIN], keys[termios.VTIME] = 1, 0
     for name in (termios.VSUSP, termios.VQUIT):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.pass_obj
 def worker(
-    project: Project, team: str | None, pools: tuple[str, ...], everything: bool,  # noqa: FBT001
+    project: Project, team: str | None, pools: tuple[str, ...], everything: bool,
     shard: str | None, at_once: int, per_second: float | None, health: str | None, drain: float,
 ) -> int:  # fmt: skip
     """Take work of the team from the Temporal server that POINTSMAN_TEMPORAL names, until SIGTERM.

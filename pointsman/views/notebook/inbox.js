@@ -140,7 +140,8 @@ class Card {
     node.dataset.status = data.status;
     node.dataset.stakes = data.stakes;
     node.setAttribute("aria-label", `${data.title} ${data.asks}`);
-    this.form = data.fields.map((spec) => new Field(spec, this.open && Boolean(data.words.edit)));
+    this.form = data.fields.map((spec) => new Field(spec,
+      this.open && Boolean(data.words.edit) && !this.inbox.readonly));
     this.error = element("div", { class: "pm-error", role: "alert" });
     this.note = element("div", { class: "pm-note", role: "status" });
     this.time = element("span", { class: "pm-dim pm-right" });
@@ -190,6 +191,7 @@ class Card {
   }
 
   actions() {
+    if (this.inbox.readonly) return [];
     const { words, kind } = this.data;
     const plain = kind === "action";
     const button = (name, type, says, go = false) => {
@@ -320,7 +322,7 @@ class Card {
   }
 
   dirty() {
-    if (this.open) this.undo.hidden = !this.form.some((field) => field.changed);
+    if (this.open && this.undo) this.undo.hidden = !this.form.some((field) => field.changed);
   }
 
   focus() {
@@ -366,6 +368,7 @@ class Inbox {
   constructor(model, root) {
     this.model = model;
     this.root = root;
+    this.readonly = Boolean(model.get("readonly")); // for people who may look and not decide
     this.cards = new Map(); // ticket id -> Card
     this.flights = new Map(); // nonce -> { card, at, taken }
     this.asked = null; // when the last beat went out, until it is answered

@@ -19,7 +19,7 @@ from pointsman.evals.stats.bootstrap import (
 
 def pairs(n: int, seed: int = 1, shift: float = 0.0, epochs: int = 1) -> list[Pair]:
     """Cases with a before and a now."""
-    draw = random.Random(seed)  # noqa: S311
+    draw = random.Random(seed)
     return [
         Pair(f"c{i}", draw.gauss(1, 0.2), draw.gauss(1 + shift, 0.2))
         for i in range(n)
@@ -83,7 +83,7 @@ def test_quantiles_are_numpys() -> None:
 
 def test_a_quantiles_interval_holds_its_change() -> None:
     """Everything a second slower: the 95th percentile is surely a second slower."""
-    draw = random.Random(5)  # noqa: S311
+    draw = random.Random(5)
     slow = [Pair(f"c{i}", (t := draw.expovariate(1)), t + 1) for i in range(200)]
     found = quantile_change(slow, 0.95)
     assert (found.low, found.high) == pytest.approx((1, 1))
@@ -93,7 +93,7 @@ def test_a_quantiles_interval_holds_its_change() -> None:
 
 def test_a_drawn_quantile_is_that_of_what_was_drawn() -> None:
     """The walk from the largest value down finds what sorting the drawn values would."""
-    draw = random.Random(2)  # noqa: S311
+    draw = random.Random(2)
     for n in (2, 7, 40):
         values = [(round(draw.random(), 3), i) for i in range(n)]
         falling = sorted(values, reverse=True)

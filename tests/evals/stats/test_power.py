@@ -52,7 +52,7 @@ def test_more_cases_see_more() -> None:
 
 def test_a_mean_change_is_near_the_exact_power() -> None:
     """At the change for 80 % the non-central t has a power of 80 %, to a point."""
-    draw = random.Random(3)  # noqa: S311
+    draw = random.Random(3)
     for n in (8, 30, 200):
         changes = [draw.gauss(0, 2) for _ in range(n)]
         found = smallest_change(changes)

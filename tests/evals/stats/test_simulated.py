@@ -50,7 +50,7 @@ def p_value(changes: list[list[int]]) -> float:
 
 def false_alarms(cases: int, epochs: int, draws: int) -> float:
     """How often equal runs are told apart."""
-    draw = random.Random(cases * 100 + epochs)  # noqa: S311
+    draw = random.Random(cases * 100 + epochs)
     return sum(p_value(passes(draw, cases, epochs)) < ALPHA for _ in range(draws)) / draws
 
 
@@ -66,7 +66,7 @@ def numbers(shape: Draw, cases: int, draw: random.Random) -> list[Pair]:
 
 def number_alarms(shape: Draw, cases: int, draws: int) -> float:
     """How often equal runs are told apart by a number."""
-    draw = random.Random(cases)  # noqa: S311
+    draw = random.Random(cases)
     return (
         sum(
             sign_flip_numbers(totals(numbers(shape, cases, draw))[0], seed=n, flips=1_000) < ALPHA
@@ -81,7 +81,7 @@ def seen(cases: int, differ: float, draws: int) -> float:
     drop = smallest_drop(cases, differ)
     assert drop is not None
     lost = max(drop, (differ + drop) / 2)
-    draw = random.Random(cases)  # noqa: S311
+    draw = random.Random(cases)
     found = 0
     for _ in range(draws):
         rolls = [draw.random() for _ in range(cases)]
@@ -93,7 +93,7 @@ def seen(cases: int, differ: float, draws: int) -> float:
 
 def seen_numbers(cases: int, draws: int) -> float:
     """How often a change of the size that is printed is found, the spread being known."""
-    draw = random.Random(cases)  # noqa: S311
+    draw = random.Random(cases)
     spread = smallest_change([(-1) ** n * sqrt((cases - 1) / cases) for n in range(cases)])
     assert spread is not None
     found = 0
@@ -112,7 +112,7 @@ def test_equal_runs_are_rarely_told_apart() -> None:
 def test_epochs_taken_for_cases_would_raise_false_alarms() -> None:
     """Why whole cases are tested: where a case falls one way in all epochs, taking epochs for
     cases calls equal runs different far more often."""
-    draw = random.Random(1)  # noqa: S311
+    draw = random.Random(1)
     wrong = right = 0
     for _ in range(300):
         nets = [draw.choice((-5, 0, 0, 5)) for _ in range(30)]
@@ -169,7 +169,7 @@ def test_power_of_numbers_is_as_printed(cases: int) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_intervals_of_numbers_cover(shape: str) -> None:
     """Of equal runs, 92 % of the intervals or more hold zero, with 20 cases."""
-    draw = random.Random(9)  # noqa: S311
+    draw = random.Random(9)
     held = sum(
         0.0 in mean_change(numbers(SHAPES[shape], 20, draw), seed=n, resamples=800)
         for n in range(1_500)

@@ -50,7 +50,7 @@ def run(events: Events) -> Callable[..., Run]:
     """Makes runs; the same arguments make the same step of the same run, as a re-execution does."""
 
     def make(
-        id: str = "r1",  # noqa: A002
+        id: str = "r1",
         *,
         step: str = "1:billing",
         tenant: str = "default",

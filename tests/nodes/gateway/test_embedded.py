@@ -58,7 +58,7 @@ def said(text: str) -> Turn:
     return Turn(role="assistant", content=text)
 
 
-def called(tool: str, args: JsonObject, result: str, id: str = "c1") -> tuple[Turn, Turn]:  # noqa: A002
+def called(tool: str, args: JsonObject, result: str, id: str = "c1") -> tuple[Turn, Turn]:
     """A call and its result."""
     return (
         Turn(role="assistant", tool_calls=(ToolCall(id=id, name=tool, args=args),)),

@@ -232,13 +232,10 @@ def _transport(name: str) -> Transport:
 
 LITELLM = pytest.param(
     "litellm",
-    marks=[
-        # LiteLLM's own: it silences the first, and leaves broken connections to the collector.
-        pytest.mark.filterwarnings("ignore:.*`ReadOnly` qualifier:UserWarning"),
-        pytest.mark.filterwarnings(
-            "ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning"
-        ),
-    ],
+    # LiteLLM leaves broken connections to the collector.
+    marks=pytest.mark.filterwarnings(
+        "ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning"
+    ),
 )
 
 

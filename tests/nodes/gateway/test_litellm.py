@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import subprocess
 import sys
 
 import pytest
@@ -126,6 +127,23 @@ def test_nothing_heavy_is_left_for_the_event_loop() -> None:
     """What LiteLLM imports at its first call is there after `load`, which runs in a thread."""
     load()
     assert set(LATE) <= set(sys.modules)
+
+
+def test_a_warning_of_litellms_is_no_broken_answer() -> None:
+    """Imported in one test and used in the next, in a process where warnings are errors, LiteLLM
+    still makes its answers."""
+    script = """
+import warnings
+from pointsman.nodes.gateway.litellm import load
+with warnings.catch_warnings():
+    litellm = load()
+warnings.simplefilter("error")
+print(litellm.ModelResponse().choices[0].message.role, litellm.ModelResponseStream().object)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["assistant", "chat.completion.chunk"], done.stderr[-500:]
 
 
 async def test_a_text_is_embedded(provider: Provider, transport: LiteLLMTransport) -> None:

@@ -25,6 +25,7 @@ from pointsman.nodes.tool import tool
 from pointsman.prompts.library import PromptLibrary
 from pointsman.teams.blackboard import Blackboard, Entry
 from pointsman.teams.family import Nestable
+from pointsman.teams.sessions import Sessions
 from pointsman.teams.spec import FallBackTo, TeamSpec, default_transitions
 from pointsman.teams.team import Team
 
@@ -218,6 +219,11 @@ class Inner(Nestable):
 
     def __init__(self, spec: TeamSpec) -> None:
         self.spec = spec
+
+    @property
+    def sessions(self) -> Sessions:
+        """As a team that nothing runs."""
+        return Sessions(self.spec)
 
 
 def inner(name: str, *specialists: Specialist) -> Inner:

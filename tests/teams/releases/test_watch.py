@@ -76,14 +76,14 @@ def alarmed(rate: float, limits: list[int], draw: random.Random) -> bool:
 def test_looking_after_every_run_raises_no_more_false_alarms() -> None:
     """2,000 releases at exactly the allowed share, looked at after each of 400 runs: no more alarms
     than alpha, with three standard errors to spare."""
-    draw, limits, releases = random.Random(7), alarms_at(0.05, 0.05, 400), 2_000  # noqa: S311
+    draw, limits, releases = random.Random(7), alarms_at(0.05, 0.05, 400), 2_000
     alarms = sum(alarmed(0.05, limits, draw) for _ in range(releases))
     assert 0 < alarms / releases < 0.05 + 3 * math.sqrt(0.05 * 0.95 / releases)
 
 
 def test_a_broken_release_is_found_soon() -> None:
     """At four times the allowed share, 9 of 10 are found within 150 runs."""
-    draw, limits = random.Random(7), alarms_at(0.05, 0.05, 150)  # noqa: S311
+    draw, limits = random.Random(7), alarms_at(0.05, 0.05, 150)
     assert sum(alarmed(0.20, limits, draw) for _ in range(200)) >= 180
 
 

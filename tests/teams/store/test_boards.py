@@ -306,7 +306,7 @@ async def leases_among_processes(store: Store, path: Path, seconds: float) -> in
     it came back too late."""
     holders = [started(_HOLDER, path, seconds, f"p{n}") for n in range(4)]
     go(holders)
-    chance = random.Random(7)  # noqa: S311 (no secret)
+    chance = random.Random(7)
     killed, end = 0, time.monotonic() + seconds
     while time.monotonic() < end - 0.5:
         await asyncio.sleep(chance.uniform(0.05, 0.2))
@@ -432,7 +432,7 @@ asyncio.run(main())
 async def test_a_killed_put_leaves_old_or_new(store: Store, home: Path) -> None:
     """A writer is killed while it writes, six times: the newest version is whole, it is the last
     one that was told or the one after, and versions have no gap."""
-    chance = random.Random(3)  # noqa: S311 (no secret)
+    chance = random.Random(3)
     last = 0
     for _ in range(6):
         writer = started(_WRITER, home, 0, "p1")

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,12 +12,15 @@ import pytest
 
 from pointsman.errors import StoreBroken, TicketClosed
 from pointsman.nodes.digest import JsonObject, digest
+from pointsman.nodes.event import Event, ModelCalled, RunEnded
 from pointsman.teams.approvals.audit import faults
 from pointsman.teams.approvals.lifecycle import run_move
+from pointsman.teams.search import RunFilter, search
 from pointsman.teams.store.migrate import SCHEMA_VERSION, STEPS
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Approve, action_digest
-from tests.contracts.store import NOW, a_run, claim
+from pointsman.teams.usage import DAY, UsageWanted
+from tests.contracts.store import NOW, a_result, a_run, claim
 
 SCHEMA_1 = (Path(__file__).parent / "schema_1.sql").read_text()
 
@@ -245,6 +249,80 @@ async def test_a_store_of_schema_2_gets_the_vault(tmp_path: Path) -> None:
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
     db.close()
+
+
+def _schema_4(path: Path) -> None:
+    """A store of schema 4 with an ended, a failed and a running run, and their events."""
+    _old_store(path)
+    with sqlite3.connect(path) as db:
+        for step in STEPS[:3]:
+            step(db)
+        db.execute("DELETE FROM runs")
+        for n, (run, state) in enumerate((("r1", "done"), ("r2", "failed"), ("r3", "running"))):
+            row, result = a_run(run), a_result(run).model_copy(update={"usd": 0.5, "error": "X"})
+            ended = state != "running"
+            db.execute(
+                "INSERT INTO runs (run, team, thread, tenant, request, state, root_thread, nested,"
+                " seconds, result, created, specialist)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 0, 2, ?, ?, ?)",
+                (
+                    run, row.team, row.thread, row.tenant, row.request.model_dump_json(), state,
+                    run, result.model_dump_json() if ended else None, 7.0 if n else 8.5,
+                    "billing" if ended else "",
+                ),
+            )  # fmt: skip
+            events: tuple[Event, ...] = (
+                ModelCalled(purpose="x", model="m", source="model", usd=0.25, seconds=1.0),
+                RunEnded(run=run, status="failed", specialist="billing"),
+            )
+            for seq, event in enumerate(events):
+                values = (run, seq, 10.0 + n, event.model_dump_json())
+                db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", values)
+        db.execute("PRAGMA user_version = 4")
+    db.close()
+
+
+@pytest.fixture
+async def of_schema_4(tmp_path: Path) -> AsyncGenerator[SqliteStore]:
+    """A store of schema 4, opened."""
+    _schema_4(tmp_path / "pointsman.db")
+    made = SqliteStore(tmp_path / "pointsman.db")
+    yield made
+    await made.aclose()
+
+
+async def test_runs_of_schema_4_are_listed_and_found(of_schema_4: SqliteStore) -> None:
+    """By the time they were created, with what came of them, and by the words of both texts."""
+    lines = (await search(of_schema_4, "shop", RunFilter())).lines
+    assert [line.run for line in lines] == ["r1", "r3", "r2"]
+    assert [(line.usd, line.error, line.ended) for line in lines] == [
+        (0.5, "X", 10.0), (None, "", None), (0.5, "X", 11.0),
+    ]  # fmt: skip
+    assert lines[0].text == "hello r1"
+    found = (await search(of_schema_4, "shop", RunFilter(text="hello done"))).lines
+    assert [line.run for line in found] == ["r1", "r2"]
+    assert await of_schema_4.add_run(a_run("r4"))
+    assert len((await search(of_schema_4, "shop", RunFilter(text="hello"))).lines) == 4
+
+
+async def test_events_of_schema_4_are_counted_and_placed(of_schema_4: SqliteStore) -> None:
+    """Each of them once, in the order in which they were stored; later ones come after them."""
+    wanted = UsageWanted(0, DAY, 0)
+    for daily in (False, True):
+        tallies = await of_schema_4.usage("shop", replace(wanted, daily=daily))
+        assert [(t.of, t.count, t.usd) for t in tallies] == [
+            (("model_called",), 3, 0.75), (("run_ended",), 3, 0.0),
+        ]  # fmt: skip
+    (ended,) = await of_schema_4.usage("shop", replace(wanted, kinds=("run_ended",)))
+    assert ended.percentile(0.5) == pytest.approx(2.0, rel=0.048)
+    tail = await of_schema_4.tail("shop", after=0)
+    assert [(e.run, e.seq) for _, e in tail.events] == [
+        (run, seq) for run in ("r1", "r2", "r3") for seq in (0, 1)
+    ]
+    assert len(await of_schema_4.events("r2")) == 2
+    again = [e for _, e in tail.events if e.run == "r2"]
+    await of_schema_4.record("r2", again, seconds=0.0)
+    assert await of_schema_4.tail_end() == tail.next
 
 
 async def test_a_store_of_a_newer_pointsman_is_left_alone(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pointsman.errors import StoreBroken, StoreError, StoreFull, TicketClosed
 from pointsman.nodes.event import FellBack, Recorded
+from pointsman.teams.search import RunFilter, search
 from pointsman.teams.store.migrate import SCHEMA_VERSION
 from pointsman.teams.store.protocol import Store
 from pointsman.teams.store.sqlite import SqliteStore
@@ -294,3 +295,60 @@ class _Limited(SqliteStore):
 def _big_event(n: int) -> Recorded:
     event = FellBack(specialist="billing", error="BadOutput", message="x" * 2_000)
     return Recorded(run="r1", seq=n, at=float(n), event=event)
+
+
+async def test_an_erased_run_is_found_no_more(store: SqliteStore) -> None:
+    """Its words leave the index with its row, in the same transaction."""
+    await store.add_run(a_run("r1"))
+    await store.add_run(a_run("r2"))
+
+    def left(db: sqlite3.Connection) -> list[tuple[str]]:
+        db.execute("DELETE FROM runs WHERE run = 'r1'")
+        return db.execute("SELECT request FROM run_texts").fetchall()
+
+    assert await store._do(left) == [("hello r2",)]  # pyright: ignore[reportPrivateUsage] (no method erases a run)
+    assert [line.run for line in (await search(store, "shop", RunFilter(text="hello"))).lines] == [
+        "r2"
+    ]
+
+
+async def test_runs_of_one_moment_have_places_of_their_own(tmp_path: Path) -> None:
+    """Also when several processes add them at once, by clocks that stand still."""
+    path = tmp_path / "pointsman.db"
+    stores = [SqliteStore(path, clock=lambda: 5.0) for _ in range(4)]
+    names = [f"r{n}" for n in range(40)]
+    added = await asyncio.gather(*(stores[n % 4].add_run(a_run(r)) for n, r in enumerate(names)))
+    assert all(added)
+    lines = (await search(stores[0], "shop", RunFilter(until=5.1))).lines
+    assert sorted(line.run for line in lines) == sorted(names)
+    assert (await search(stores[0], "shop", RunFilter(until=5.0))).lines == ()
+    await asyncio.gather(*(s.aclose() for s in stores))
+
+
+async def test_the_tail_misses_nothing_of_several_processes(tmp_path: Path) -> None:
+    """Each event once, whichever connection stored it, while others store theirs."""
+    path = tmp_path / "pointsman.db"
+    stores = [SqliteStore(path) for _ in range(4)]
+    for n in range(4):
+        await stores[n].add_run(a_run(f"r{n}"))
+
+    async def write(n: int) -> None:
+        for seq in range(25):
+            event = FellBack(specialist="a", error="E", message="m")
+            await stores[n].record(
+                f"r{n}", [Recorded(run=f"r{n}", seq=seq, at=1.0, event=event)], seconds=0.0
+            )
+
+    reader = SqliteStore(path)
+    writing = asyncio.gather(*(write(n) for n in range(4)))
+    seen: list[tuple[str, int]] = []
+    place = 0
+    while not writing.done() or len(seen) < 100:
+        tail = await reader.tail("shop", after=place, limit=3)
+        seen += [(e.run, e.seq) for _, e in tail.events]
+        place = tail.next
+        if writing.done() and not tail.more:
+            break
+    await writing
+    assert sorted(seen) == [(f"r{n}", seq) for n in range(4) for seq in range(25)]
+    await asyncio.gather(*(s.aclose() for s in [*stores, reader]))

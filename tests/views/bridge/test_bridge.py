@@ -79,7 +79,9 @@ class Site:
         async with asyncio.timeout(seconds):
             while True:
                 with suppress(nats.errors.Error):
-                    subscription = await client.jetstream().subscribe(subject, ordered_consumer=True)
+                    subscription = await client.jetstream().subscribe(
+                        subject, ordered_consumer=True
+                    )
                     break
                 await asyncio.sleep(0.1)
             while len(found) < count:

@@ -1,8 +1,8 @@
 """`pointsman eval`: the group; each command's code is loaded only when it is called."""
 
-from importlib import import_module
-
 import click
+
+from pointsman.views.cli.lazy import LazyGroup
 
 _HERE = "pointsman.views.cli.evals"
 _COMMANDS = {
@@ -16,23 +16,11 @@ _COMMANDS = {
 """Command -> module, attribute, the line in `pointsman eval --help`."""
 
 
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, name, _ = _COMMANDS[cmd_name]
-        command = getattr(import_module(module), name)
-        return command if isinstance(command, click.Command) else None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
+class _Evals(LazyGroup):
+    lazy = _COMMANDS
 
 
-@click.group("eval", cls=_Lazy)
+@click.group("eval", cls=_Evals)
 def group() -> None:
     """Run suites of cases, compare runs, and stop what is worse.
 

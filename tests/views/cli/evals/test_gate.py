@@ -76,7 +76,7 @@ def test_a_worse_target_fails_the_gate(suite: Path, tmp_path: Path) -> None:
     assert found.exit_code == 1, found.output
     assert "FAILED  contains: no worse than the baseline" in found.stdout
     assert "10 samples no longer pass" in found.stdout
-    root = ElementTree.fromstring((tmp_path / "g.xml").read_text())  # noqa: S314
+    root = ElementTree.fromstring((tmp_path / "g.xml").read_text())
     assert root[0].get("failures") == "1"
     assert (tmp_path / "g.md").read_text().startswith("## ❌ Gate of support: failed")
     said = json.loads(gate(suite, "--json").stdout)
