@@ -22,7 +22,7 @@ from pointsman.teams.team import Team
 from pointsman.teams.tickets import Decision, Ticket
 
 if TYPE_CHECKING:
-    from pointsman.teams.local import LocalEngine
+    from pointsman.teams.engine import Engine
 
 log = logging.getLogger("pointsman.teams")
 
@@ -77,7 +77,7 @@ class Mailbox:
         self._grace = grace
         self._look_seconds = look_seconds
         self._stack = AsyncExitStack()
-        self._engine: LocalEngine | None = None
+        self._engine: Engine | None = None
         self._queue: dict[str, _Waits] = {}
         self._working: dict[str, asyncio.Task[None]] = {}
         self._lines: set[Line] = set()
@@ -226,7 +226,7 @@ class Mailbox:
         woken, self._ended = self._ended, asyncio.Event()
         woken.set()
 
-    def _opened(self) -> "LocalEngine":
+    def _opened(self) -> "Engine":
         if self._engine is None or not self._taking:
             raise Busy(
                 f"The server of team {self.team.name!r} takes nothing now: it starts or stops.",

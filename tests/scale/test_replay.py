@@ -9,6 +9,7 @@ the next number; what is there is never written over, since old histories are wh
 """
 
 import asyncio
+import json
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -124,7 +125,19 @@ async def write(client: Client, name: str) -> None:
     async for one in client.list_workflows(f"WorkflowId = '{thread}'"):
         history = await client.get_workflow_handle(one.id, run_id=one.run_id).fetch_history()
         number = len(list(FOLDER.glob(f"{name}-*.json"))) + 1
-        (FOLDER / f"{name}-{number}.json").write_text(history.to_json() + "\n")
+        kept = json.dumps(plain(json.loads(history.to_json())), separators=(",", ":"))
+        (FOLDER / f"{name}-{number}.json").write_text(kept + "\n")
+
+
+def plain(value: object) -> object:
+    """The history without what says where it was recorded; replay needs none of it."""
+    match value:
+        case dict():
+            return {k: plain(v) for k, v in value.items() if k not in ("identity", "stackTrace")}
+        case list():
+            return [plain(one) for one in value]
+        case _:
+            return value
 
 
 if __name__ == "__main__":
