@@ -20,6 +20,8 @@ from pointsman.nodes.schemas import Schema, Schemas
 CONTENT_TYPE = "application/cloudevents+json"
 MAX_DATA = 256_000
 """Bytes of data that an event carries itself; what is larger goes by reference."""
+MAX_PAYLOAD = 16_000_000
+"""Bytes of data that go by reference at most."""
 MAX_EVENT = 1_000_000
 """Bytes of an event that are read at all."""
 PREFIX = "pointsman."
@@ -85,9 +87,16 @@ def event_of(
 
 
 def written(event: CloudEvent) -> tuple[JsonObject, JsonValue]:
-    """An event as JSON, and its data where that is too large for it and goes by reference."""
+    """An event as JSON, and its data where that is too large for it and goes by reference. Raises
+    InvalidMessage for data of more than MAX_PAYLOAD bytes."""
     data: JsonValue = None
-    if event.data is not None and len(canonical(event.data)) > MAX_DATA:
+    size = 0 if event.data is None else len(canonical(event.data))
+    if size > MAX_PAYLOAD:
+        raise InvalidMessage(
+            f"Event {event.id!r} has {size:,} bytes of data; at most {MAX_PAYLOAD:,} cross.",
+            hint="Pass the large part as an attachment, by reference.",
+        )
+    if size > MAX_DATA:
         data = event.data
         event = event.model_copy(update={"data": None, "dataref": dataref(data)})
     given: JsonObject = event.model_dump(mode="json", exclude_defaults=True)

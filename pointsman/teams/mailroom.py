@@ -1,5 +1,6 @@
 """The part of a Team where envelopes come in and go out: from brokers, and to them."""
 
+import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -147,7 +148,8 @@ class Mailroom(Releasing):
             body = await services.store.payload(ref)
             if body is None:
                 raise NotFound(f"Nothing is kept as {ref!r}.")
-            return parsed(body.encode())
+            data: JsonValue = json.loads(body)
+            return data
 
     async def _read(self, services: Services, body: bytes) -> tuple[RunRow, CloudEvent]:
         """The run of an envelope. Raises Forged, UnknownSchema and InvalidMessage."""

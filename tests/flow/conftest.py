@@ -62,8 +62,9 @@ def model() -> ScriptedTransport:
 
 
 @pytest.fixture(autouse=True)
-def every_run_replays(request: pytest.FixtureRequest) -> Iterator[None]:
+def every_run_replays(request: pytest.FixtureRequest, kept: None) -> Iterator[None]:
     """Every run that a test leaves ended or waiting is replayed, and differs nowhere."""
+    del kept  # while it lasts, settings say where the runs are
     with Replayed() as runs:
         yield
     found = "" if request.node.originalname in CHANGED else runs.differences()

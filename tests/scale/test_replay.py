@@ -20,7 +20,6 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer, Worker
 
 from pointsman.teams.temporal.names import Dispatch, Item, Moved, router_queue, workflow_id
-from pointsman.teams.temporal.server import connect
 from pointsman.teams.temporal.threads import Threads
 from pointsman.teams.temporal.workflow import ThreadWorkflow
 from tests.scale.server import Server
@@ -105,7 +104,7 @@ async def record() -> None:
         await server.start()
         try:
             for name, way in WAYS.items():
-                client = await connect(f"{server.address}/{name}")
+                client = await Client.connect(server.address, namespace=name, identity="recorder")
                 bench = Bench(Threads(client, LIMITS))
                 async with Worker(
                     client, task_queue=router_queue("shop"), workflows=[ThreadWorkflow],
@@ -124,7 +123,10 @@ async def write(client: Client, name: str) -> None:
     thread = workflow_id("shop", "default", "t")
     async for one in client.list_workflows(f"WorkflowId = '{thread}'"):
         history = await client.get_workflow_handle(one.id, run_id=one.run_id).fetch_history()
-        number = len(list(FOLDER.glob(f"{name}-*.json"))) + 1
+        there = [int(path.stem.rpartition("-")[2]) for path in FOLDER.glob(f"{name}-*.json")]
+        number = max(there, default=0) + 1
+        if len(history.events) < 5:
+            continue  # only just begun: nothing in it could be replayed
         kept = json.dumps(plain(json.loads(history.to_json())), separators=(",", ":"))
         (FOLDER / f"{name}-{number}.json").write_text(kept + "\n")
 

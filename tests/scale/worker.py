@@ -24,7 +24,7 @@ from pointsman.teams.temporal.server import connect
 from tests.flow import driver
 from tests.flow.shop import shop_team
 
-LIMITS = Limits(heartbeat=1.5, first_pause=0.1, idle=2.0)
+LIMITS = Limits(heartbeat=1.5, first_pause=0.1, idle=2.0, task=3.0)
 """Short times: what dies is noticed in a second and a half."""
 
 
@@ -73,6 +73,7 @@ async def main(home: Path, address: str, pools: list[str], kill: str) -> None:
     Store.point = kill
     opening.SqliteStore = Store
     workers.Activities = Killing
+    workers.STICKY_SECONDS = 0.5
     team = shop_team(home)
     settings = Settings.read({})
     team._sessions.settings = lambda: settings

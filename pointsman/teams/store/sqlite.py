@@ -8,7 +8,7 @@ from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.teams.approvals.audit import AuditEntry
 from pointsman.teams.result import Result
 from pointsman.teams.search import NEWEST, RunFilter
-from pointsman.teams.store import auditrows, searchrows
+from pointsman.teams.store import auditrows, lists, searchrows
 from pointsman.teams.store.accessrows import AccessRows
 from pointsman.teams.store.boardrows import BoardRows
 from pointsman.teams.store.effectrows import EffectRows
@@ -58,7 +58,7 @@ class SqliteStore(
         values = run_values(row)
         marks = ",".join("?" * (len(values) + 3))
         sql = f"INSERT OR IGNORE INTO runs ({RUN}, created, place, text) VALUES ({marks})"  # noqa: S608 (constants)
-        text = searchrows.request_text(row.request)
+        text = lists.request_text(row.request)
         inherit = (
             "UPDATE runs SET cancelled_by = p.cancelled_by FROM runs p"
             " WHERE runs.run = ? AND p.run = runs.parent AND p.cancelled_by != ''"
@@ -67,7 +67,7 @@ class SqliteStore(
         def add(db: Connection) -> bool:
             now = self._clock()
             place = searchrows.free_place(db, now)
-            begins = text[: searchrows.TEXT_SHOWN]
+            begins = text[: lists.TEXT_SHOWN]
             new = db.execute(sql, (*values, now, place, begins)).rowcount == 1
             if new:
                 searchrows.add_text(db, place, text)
@@ -190,7 +190,7 @@ class SqliteStore(
             " AND place >= ? AND created >= ? AND parent = '' AND fork_of = ''"
             " AND state NOT IN ('running', 'waiting') ORDER BY place DESC LIMIT ?"
         )
-        values = (team, release, searchrows.place_at(since), since, limit)
+        values = (team, release, lists.place_at(since), since, limit)
         return await self._read(lambda db: tuple(map(run_row, db.execute(sql, values))))
 
     # The journal

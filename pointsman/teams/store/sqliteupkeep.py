@@ -27,7 +27,7 @@ BACKED_UP = (CHECKPOINTS, "budgets.db", STORE)
 """In this order: checkpoints that are older than the rows beside them are caught up with, from the
 journal and the ledger; newer ones could not be."""
 _WAIT_SECONDS = 60.0
-_OWNED = ("events", "journal", "tickets", "vault")
+_OWNED = ("events", "journal", "tickets", "vault", "steps", "asked")
 """Tables whose rows are nothing without their run."""
 _TREE = (
     "WITH RECURSIVE tree (run) AS (VALUES (:run) UNION"
@@ -97,6 +97,7 @@ class SqliteUpkeep:
                 values = {"before": before, "after": after, "limit": BATCH}
                 roots = [run for (run,) in db.execute(_ENDED, values)]
                 if not roots:
+                    _crossed(db, before, dry_run=dry_run)
                     return whole
                 went = self._batch(db, roots, before, dry_run=dry_run)
             whole, after = whole.plus(went), roots[-1]
@@ -186,6 +187,21 @@ class SqliteUpkeep:
             raise store_error(error, path) from error
         except OSError as error:
             raise unusable(error, path) from error
+
+
+def _crossed(db: sqlite3.Connection, before: float, *, dry_run: bool) -> None:
+    """Payloads by reference, and letters that somebody has ended."""
+    if dry_run:
+        return
+    db.execute("DELETE FROM payloads WHERE at < ?", (before,))
+    db.execute("DELETE FROM letters WHERE state != 'open' AND ended < ?", (before,))
+
+
+def _expire(db: sqlite3.Connection, before: float, *, dry_run: bool) -> None:
+    """What is of no run: keys of messages, and letters that somebody has ended."""
+    if not dry_run:
+        db.execute("DELETE FROM submissions WHERE at < ?", (before,))
+        db.execute("DELETE FROM letters WHERE state != 'open' AND ended < ?", (before,))
 
 
 def _gone(

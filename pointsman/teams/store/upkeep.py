@@ -60,8 +60,9 @@ class Upkeep(Protocol):
 
     def prune(self, before: float, *, dry_run: bool, seen: Callable[[Pruned], object]) -> Pruned:
         """Delete the runs that ended before that time (seconds since the epoch) with what they gave
-        to others, their events, their journal, their tickets, what was redacted in them, and their
-        checkpoints. `seen` hears of each batch.
+        to others, their events, steps, journal, tickets, what was redacted in them, and their
+        checkpoints; keys of messages that came before then, and letters that were ended before
+        then. `seen` hears of each batch.
 
         Stay: what is open or waits, a dead letter that nobody dropped, a run with a write of which
         nobody knows whether it happened, the ledger of effects, the logs of threads, the audit log.

@@ -28,6 +28,8 @@ SHORT = 1.0
 """Seconds. A try that took longer was no failed one: others of the thread were served meanwhile."""
 LOOK_SECONDS = 5.0
 """How often one that waits looks whether somebody works."""
+PATIENCE = 30.0
+"""Seconds for which nobody may take work from a queue that a run waits in."""
 OPENING_SECONDS = 5.0
 """How long opening a team may wait for Temporal."""
 
@@ -41,8 +43,6 @@ class TemporalEngine(LocalEngine):
     limits: Limits = field(default_factory=Limits)
     keys: Keys = field(default_factory=Keys)
     """What it signs with."""
-    patience: float = 30.0
-    """Seconds for which nobody may take work from a queue that a run waits in."""
     woken: set[str] = field(default_factory=set[str])
     """Runs that this has woken: workers look after them every minute."""
 
@@ -92,7 +92,7 @@ class TemporalEngine(LocalEngine):
                 state = await self._watched(top, self.threads.move(top, item, update=update))
             except StoreUnreachable as error:
                 lost = lost or began
-                if began - lost >= self.patience:
+                if began - lost >= PATIENCE:
                     raise
                 log.warning("run %s waits: %s", top.run, error)
                 await asyncio.sleep(SHORT)
@@ -182,7 +182,7 @@ class TemporalEngine(LocalEngine):
                 pool = next((p for p, q in queues_of(self.services.spec) if q == queue), queue)
                 start = f"pointsman worker --pool {pool}"
                 log.warning("nobody works on %s: run %s waits. Start: %s", queue, row.run, start)
-                if alone >= self.patience:
+                if alone >= PATIENCE:
                     raise RunBusy(
                         f"Nobody takes work from queue {queue}, and run {row.run} of team"
                         f" {row.team!r} waits there. Its message is stored.",

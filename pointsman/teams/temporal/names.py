@@ -67,6 +67,9 @@ class Limits:
     """A thread with nothing to do for this long ends its workflow; the next message begins it."""
     line: int = 1_000
     """Messages that one thread may have in line. More are refused."""
+    task: float = 10.0
+    """How long a worker may have a workflow's task. So long a thread stands still when its worker
+    stops just as it is given one; shorter, a worker with too much to do never ends one."""
     history: int = 0
     """Events after which a workflow hands over to its next one; 0: as the server suggests."""
 

@@ -10,7 +10,7 @@ from temporalio.service import RPCError
 from pointsman.teams.spec import TeamSpec
 from pointsman.teams.store.protocol import Store
 from pointsman.teams.temporal.names import THREAD_WORKFLOW, router_queue
-from pointsman.teams.temporal.queues import QueueState, queue_states
+from pointsman.teams.temporal.queues import ROUTER, QueueState, queue_states
 from pointsman.teams.temporal.threads import unreachable
 
 
@@ -39,6 +39,13 @@ class EngineState:
     def unattended(self) -> tuple[str, ...]:
         """Pools that nobody works for."""
         return tuple(dict.fromkeys(q.pool for q in self.queues if not q.workers))
+
+    @property
+    def stands(self) -> bool:
+        """Whether work waits that nobody takes: in a queue, by a count that the server makes every
+        few seconds; in a thread; or until a person lets a parked one go on."""
+        alone = any(q.backlog and not q.workers for q in self.queues)
+        return alone or bool(self.parked) or (self.threads > 0 and ROUTER in self.unattended)
 
 
 async def engine_state(

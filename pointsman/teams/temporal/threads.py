@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError as UpdateCutOffError
@@ -44,6 +45,7 @@ class Threads:
             id=workflow_id(row.team, row.tenant, row.thread),
             task_queue=router_queue(row.team),
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            task_timeout=timedelta(seconds=self.limits.task),
             static_summary=f"{row.team} · {row.tenant}",
         )
         try:
@@ -76,6 +78,7 @@ class Threads:
                 id=workflow_id(row.team, row.tenant, row.thread),
                 task_queue=router_queue(row.team),
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                task_timeout=timedelta(seconds=self.limits.task),
                 static_summary=f"{row.team} · {row.tenant}",
                 start_signal="wake",
                 start_signal_args=[item],

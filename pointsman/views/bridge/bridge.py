@@ -99,10 +99,16 @@ class Bridge:
             for row in (*running, *await self.team.awaited("waiting")):
                 await self._tell(row)
         for row in await self.team.awaited("ended"):
-            await self._tell(row)
-            event, attempt = await self.team.result_event(row)
-            await self._publish(self.subjects.results, event)
-            await self.team.published(row.run, sent=attempt)
+            try:
+                await self._ended(row)
+            except PointsmanError as error:  # one that cannot be worded keeps nobody waiting
+                log.error("the result of run %s is not published: %s", row.run, error)
+
+    async def _ended(self, row: Outgoing) -> None:
+        await self._tell(row)
+        event, attempt = await self.team.result_event(row)
+        await self._publish(self.subjects.results, event)
+        await self.team.published(row.run, sent=attempt)
 
     async def _tell(self, row: Outgoing) -> None:
         if not self.subjects.events:

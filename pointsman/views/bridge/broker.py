@@ -50,8 +50,8 @@ class Nats:
     def __init__(self, url: str, team: str, subjects: Subjects) -> None:
         if not url.startswith(("nats://", "tls://")):
             raise Misconfigured(
-                f"The bridge knows no broker at {url.partition(':')[0]}://.",
-                hint="Give nats://host:4222; other brokers are not supported yet.",
+                "The bridge speaks with NATS only, and the broker's address is none of one.",
+                hint="Give nats://host:4222. RabbitMQ and Kafka are not supported yet.",
             )
         self._url, self._team, self._subjects = url, team, subjects
         self._broker: NatsBroker | None = None

@@ -77,6 +77,7 @@ async def _work(project: Project, duty: "Duty", health: str | None) -> int:
     if project.log_json:
         log_as_json()
     team = project.load()
+    where = None if health is None else address_of(health)
     err, stop = console(stderr=True, quiet=project.log_json), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -87,11 +88,9 @@ async def _work(project: Project, duty: "Duty", health: str | None) -> int:
             duties = AsyncExitStack()
             working = await duties.enter_async_context(on_duty(team.sessions, duty))
             stack.push_async_exit(duties)
-            if health is not None:
-                port = await stack.enter_async_context(
-                    answering(*address_of(health), working.fault)
-                )
-                plain(err, f"Health: http://{address_of(health)[0]}:{port}/readyz")
+            if where is not None:
+                port = await stack.enter_async_context(answering(*where, working.fault))
+                plain(err, f"Health: http://{where[0]}:{port}/readyz")
             plain(err, f"Working for {team.name}: {', '.join(working.pools)}. Ctrl-C drains.")
             await stop.wait()
             working.draining = True

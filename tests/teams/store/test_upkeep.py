@@ -13,6 +13,8 @@ import pytest
 from pointsman.errors import BadInput, Misconfigured, ModelOverloaded, NotFound
 from pointsman.nodes.gateway.scripted import ScriptedTransport
 from pointsman.teams.settings import Settings
+from pointsman.teams.store.crossings import LetterRow
+from pointsman.teams.store.opening import open_store
 from pointsman.teams.store.postgres.address import Address
 from pointsman.teams.store.postgres.database import connect
 from pointsman.teams.store.upkeep import Pruned, Upkeep, Versions, upkeep_of
@@ -89,6 +91,26 @@ async def test_what_is_young_stays(home: Path, upkeep: Upkeep) -> None:
     assert upkeep.prune(time.time() - DAY, dry_run=False, seen=silent).runs == 0
     change(home, "UPDATE runs SET created = created - 864000")
     assert upkeep.prune(time.time() - DAY, dry_run=False, seen=silent).runs == 0
+
+
+async def test_keys_and_ended_letters_go_when_they_are_old(home: Path, upkeep: Upkeep) -> None:
+    """What a sender may still repeat stays, and letters that nobody has looked at."""
+    store = open_store(Settings.read(), home)
+    await store.submitted("shop", "acme", "k1", digest="d", thread="c1")
+    for name in ("open", "dropped"):
+        letter = LetterRow(name, "shop", "temporal", "Forged", "t", "b", at=1.0)
+        assert await store.add_letter(letter)
+    await store.end_letter("dropped", "dropped", by="ana", reason="r")
+    upkeep.prune(time.time() - DAY, dry_run=False, seen=silent)
+    upkeep.prune(time.time() + DAY, dry_run=True, seen=silent)
+    assert len(await store.letters("shop", state=None)) == 2
+    first = await store.submitted("shop", "acme", "k1", digest="other", thread="c2")
+    assert first.thread == "c1"
+    upkeep.prune(time.time() + DAY, dry_run=False, seen=silent)
+    assert [one.id for one in await store.letters("shop", state=None)] == ["open"]
+    again = await store.submitted("shop", "acme", "k1", digest="other", thread="c2")
+    assert again.thread == "c2"
+    await store.aclose()
 
 
 async def test_a_sound_store_has_no_faults(home: Path, upkeep: Upkeep) -> None:

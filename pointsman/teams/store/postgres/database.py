@@ -19,6 +19,7 @@ from pointsman.errors import StoreBroken
 from pointsman.teams.store.postgres.address import SCHEMA, Address
 from pointsman.teams.store.postgres.faults import away, none_free, passes, store_error
 from pointsman.teams.store.postgres.migrate import prepare
+from pointsman.teams.store.postgres.places import rebase
 
 WAIT_SECONDS = 60.0
 """How long a change waits for a connection, and for a server that restarts, in all."""
@@ -154,6 +155,7 @@ class Database:
                 if not self._ready:
                     prepare(db, self._address)
                     self._ready = True
+            rebase(db)
         except BaseException:
             db.close()
             raise

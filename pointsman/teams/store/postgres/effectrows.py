@@ -51,6 +51,11 @@ class EffectRows(Database):
         values = (state, json.dumps(result), self._clock(), key)
         await self._do(lambda db: db.execute(sql, values))
 
+    async def effect(self, key: str) -> EffectRow | None:
+        sql: LiteralString = f"SELECT {_COLUMNS} FROM effects WHERE key = %s"
+        row = await self._read(lambda db: db.execute(sql, (key,)).fetchone())
+        return _effect(row) if row else None
+
     async def effects(self, run: str) -> tuple[EffectRow, ...]:
         sql: LiteralString = f"SELECT {_COLUMNS} FROM effects WHERE run = %s ORDER BY seq"
         rows = await self._read(lambda db: db.execute(sql, (run,)).fetchall())

@@ -6,27 +6,39 @@ from collections.abc import Sequence
 from typing import LiteralString
 
 from pointsman.nodes.event import Recorded
+from pointsman.teams.store.counting import RunFacts
 from pointsman.teams.store.mapping import recorded
+from pointsman.teams.store.postgres import counting, steprows
 from pointsman.teams.store.postgres.database import Database, Db
+from pointsman.teams.store.postgres.places import FIRST
 from pointsman.teams.store.rows import BEGINNING, EventPage, Place, Wanted
+from pointsman.teams.tape import StepTape
 
 
 class EventRows(Database):
     """The part of the store that keeps what happened."""
 
-    async def record(self, run: str, events: Sequence[Recorded], *, seconds: float) -> None:
-        rows = [(run, e.seq, e.at, e.event.kind, e.event.model_dump_json()) for e in events]
+    async def record(
+        self,
+        run: str,
+        events: Sequence[Recorded],
+        *,
+        seconds: float,
+        steps: Sequence[StepTape] = (),
+    ) -> None:
+        sql = (
+            "UPDATE runs SET seconds = seconds + %s, seconds_left = seconds_left - %s"
+            " WHERE run = %s RETURNING team, tenant, seconds, parent"
+        )
 
         def work(db: Db) -> None:
-            if rows:
-                db.cursor().executemany(
-                    "INSERT INTO events VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING", rows
-                )
-            db.execute(
-                "UPDATE runs SET seconds = seconds + %s, seconds_left = seconds_left - %s"
-                " WHERE run = %s",
-                (seconds, seconds, run),
-            )
+            # Its row first: of two who record the same run at once, one waits here.
+            facts = db.execute(sql, (seconds, seconds, run)).fetchone()
+            added = _add(db, run, events)
+            steprows.add(db, run, steps)
+            if added and facts:
+                # Last: others may wait for the rows that it changes.
+                counting.count(db, run, RunFacts(*facts), added)
 
         await self._do(work)
 
@@ -49,6 +61,27 @@ class EventRows(Database):
             return EventPage(tuple((str(row[0]), recorded(*row[1:])) for row in rows), last)
 
         return await self._read(work)
+
+
+def _add(db: Db, run: str, events: Sequence[Recorded]) -> list[Recorded]:
+    """Insert the events whose places in the run are free, and give these."""
+    given = {event.seq: event for event in reversed(events)}
+    rows = [given[seq] for seq in dict.fromkeys(event.seq for event in events)]
+    if not rows:
+        return []
+    sql: LiteralString = (
+        "INSERT INTO events (run, seq, at, kind, event, place)"
+        f" SELECT %s, e.seq, e.at, e.kind, e.event, ({FIRST}) + e.n FROM"
+        " unnest(%s::bigint[], %s::float8[], %s::text[], %s::text[])"
+        " WITH ORDINALITY AS e (seq, at, kind, event, n) ON CONFLICT (run, seq) DO NOTHING"
+        " RETURNING seq"
+    )
+    values = (
+        run, [e.seq for e in rows], [e.at for e in rows], [e.event.kind for e in rows],
+        [e.event.model_dump_json() for e in rows],
+    )  # fmt: skip
+    added = {seq for (seq,) in db.execute(sql, values).fetchall()}
+    return [event for event in rows if event.seq in added]
 
 
 def _last(db: Db, run: str, after: Place, limit: int) -> Place | None:

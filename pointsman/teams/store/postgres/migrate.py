@@ -7,8 +7,9 @@ from psycopg.rows import TupleRow
 
 from pointsman.errors import StoreBroken
 from pointsman.teams.store.postgres.address import SCHEMA, Address
+from pointsman.teams.store.postgres.backfill import BACKFILLS
 
-STEPS = ("to_1.sql", "to_2.sql", "to_3.sql")
+STEPS = ("to_1.sql", "to_2.sql", "to_3.sql", "to_4.sql")
 """What leads to each schema, from nothing on, in their order."""
 SCHEMA_VERSION = len(STEPS)
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('pointsman schema', 0))"
@@ -49,7 +50,9 @@ def _migrated(db: _Db, address: Address, to: int) -> int:
             db.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}".encode())
         db.execute("CREATE TABLE store_schema (version INTEGER NOT NULL)")
         db.execute("INSERT INTO store_schema VALUES (0)")
-    for step in STEPS[before:to]:
+    for version, step in enumerate(STEPS[before:to], start=before + 1):
         db.execute((files("pointsman.teams.store.postgres") / step).read_bytes())
+        if version in BACKFILLS:
+            BACKFILLS[version](db)
     db.execute("UPDATE store_schema SET version = %s", (to,))
     return before

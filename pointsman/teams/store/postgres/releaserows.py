@@ -61,6 +61,11 @@ class ReleaseRows(Database):
                 hint="A newer pointsman wrote it, or the store was changed by hand.",
             ) from error
 
+    async def keep_release(self, release: Release) -> None:
+        values = (release.team, release.release, release.model_dump_json(by_alias=True))
+        sql = "INSERT INTO releases VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+        await self._do(lambda db: db.execute(sql, values))
+
     async def thread_release(self, row: RunRow) -> str:
         return await self._read(lambda db: _noted(db, row))
 

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S608 (psycopg's types take literal strings only)
 
+import json
 from collections.abc import Sequence
 from typing import LiteralString
 
@@ -9,8 +10,10 @@ from pointsman.nodes.gateway.codec import decode_reply, encode_reply
 from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.teams.approvals.audit import AuditEntry
 from pointsman.teams.result import Result
+from pointsman.teams.search import NEWEST, RunFilter
+from pointsman.teams.store import lists
 from pointsman.teams.store.mapping import RUN, run_row, run_values
-from pointsman.teams.store.postgres import auditrows
+from pointsman.teams.store.postgres import auditrows, searchrows
 from pointsman.teams.store.postgres.database import Database, Db
 from pointsman.teams.store.rows import RunRow, RunState
 
@@ -26,12 +29,24 @@ class RunRows(Database):
     """The part of the store that knows runs."""
 
     async def add_run(self, row: RunRow) -> bool:
-        values = (*run_values(row), row.request.priority, self._clock())
-        marks: LiteralString = "%s," * 22 + "%s"
+        values = (*run_values(row), row.request.priority)
+        text = lists.request_text(row.request)
+        begins = json.dumps(text[: lists.TEXT_SHOWN])
+        marks: LiteralString = "%s," * 27 + "%s"
         sql: LiteralString = (
-            f"INSERT INTO runs ({RUN}, priority, created) VALUES ({marks})"
-            " ON CONFLICT (run) DO NOTHING"
+            f"INSERT INTO runs ({RUN}, priority, created, place, text) VALUES ({marks})"
+            " ON CONFLICT DO NOTHING"
         )
+
+        def insert(db: Db) -> bool:
+            now = self._clock()
+            while True:
+                place = searchrows.free_place(db, now)
+                if db.execute(sql, (*values, now, place, begins)).rowcount:
+                    return True
+                there = db.execute("SELECT FROM runs WHERE run = %s", (row.run,)).fetchone()
+                if there is not None:  # else another run took the place meanwhile
+                    return False
 
         def add(db: Db) -> bool:
             # Who cancels the parent meanwhile waits for this, and then finds the child.
@@ -39,11 +54,13 @@ class RunRows(Database):
                 "SELECT cancelled_by FROM runs WHERE run = %s AND run <> '' FOR SHARE",
                 (row.parent,),
             ).fetchone() if row.parent else None  # fmt: skip
-            new = db.execute(sql, values).rowcount == 1
-            if new and parent is not None and parent[0]:
+            if not insert(db):
+                return False
+            searchrows.add_text(db, row.run, text)
+            if parent is not None and parent[0]:
                 inherit = "UPDATE runs SET cancelled_by = %s WHERE run = %s"
                 db.execute(inherit, (parent[0], row.run))
-            return new
+            return True
 
         return await self._do(add)
 
@@ -55,31 +72,34 @@ class RunRows(Database):
     async def runs(
         self, team: str, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100
     ) -> tuple[RunRow, ...]:
-        where: list[LiteralString] = ["team = %s"]
-        values: list[object] = [team]
-        if states:
-            where.append("state = ANY(%s)")
-            values.append(list(states))
-        if thread:
-            where.append("thread = %s")
-            values.append(thread)
-        only: LiteralString = " AND ".join(where)
-        sql: LiteralString = f"SELECT {RUN} FROM runs WHERE {only} ORDER BY created DESC LIMIT %s"
-        return await self._select(sql, (*values, limit))
+        wanted = RunFilter(thread=thread, states=tuple(states), children=True)
+        columns: LiteralString = f"{RUN}, place"
+        rest = searchrows.rest(team, wanted)
+        also: tuple[LiteralString, list[object]] = (f" AND {rest[0]}", rest[1])
+        sql, values = searchrows.listed(columns, team, wanted, (0, NEWEST), also)
+        rows = await self._read(lambda db: db.execute(sql, (*values, limit)).fetchall())
+        return tuple(run_row(row[:-1]) for row in rows)
 
     async def move_run(
         self, run: str, to: RunState, *, frm: Sequence[RunState], result: Result | None = None
     ) -> bool:
-        text = None if result is None else result.model_dump_json()
         specialist = "" if result is None else result.specialist
         # Without a result it keeps the one it has.
         failed = None if result is None else to == "failed" or bool(result.error)
         sql = (
-            "UPDATE runs SET state = %s, result = coalesce(%s, result), specialist = %s,"
+            "UPDATE runs SET state = %s, specialist = %s, ended = %s,"
             " failed = coalesce(%s, failed OR %s) WHERE run = %s AND state = ANY(%s)"
         )
-        values = (to, text, specialist, failed, to == "failed", run, list(frm))
-        return await self._do(lambda db: db.execute(sql, values).rowcount == 1)
+
+        def move(db: Db) -> bool:
+            ended = None if to in ("running", "waiting") else self._clock()
+            values = (to, specialist, ended, failed, to == "failed", run, list(frm))
+            moved = db.execute(sql, values).rowcount == 1
+            if moved and result is not None:
+                searchrows.save_result(db, run, result)
+            return moved
+
+        return await self._do(move)
 
     async def decided_runs(self, team: str) -> tuple[str, ...]:
         sql = (
@@ -122,13 +142,14 @@ class RunRows(Database):
     async def dead(self, team: str, *, limit: int = 500) -> tuple[RunRow, ...]:
         sql: LiteralString = (
             f"SELECT {RUN} FROM runs WHERE team = %s AND parent = '' AND dropped = '' AND {_FAILED}"
-            " ORDER BY created LIMIT %s"
+            " AND fork_of = '' ORDER BY created LIMIT %s"
         )
         return await self._select(sql, (team, limit))
 
     async def redrive(self, row: RunRow, entry: AuditEntry) -> bool:
         sql: LiteralString = (
             "UPDATE runs SET state = 'running', result = NULL, failed = FALSE, dropped = '',"
+            " usd = NULL, calls = 0, error = '', ended = NULL,"
             " attempt = attempt + 1, root_thread = run || '~' || (attempt + 1), seconds_left = %s,"
             " budget_usd = %s, budget_calls = %s WHERE run = %s AND attempt = %s AND NOT nested"
             f" AND {_FAILED}"
@@ -178,10 +199,10 @@ class RunRows(Database):
     ) -> tuple[RunRow, ...]:
         sql: LiteralString = (
             f"SELECT {RUN} FROM runs WHERE team = %s AND release = %s AND release <> ''"
-            " AND created >= %s AND parent = '' AND state NOT IN ('running', 'waiting')"
-            " ORDER BY created DESC, seq DESC LIMIT %s"
+            " AND place >= %s AND created >= %s AND parent = '' AND fork_of = ''"
+            " AND state NOT IN ('running', 'waiting') ORDER BY place DESC LIMIT %s"
         )
-        return await self._select(sql, (team, release, since, limit))
+        return await self._select(sql, (team, release, lists.place_at(since), since, limit))
 
     async def _select(self, sql: LiteralString, values: Sequence[object]) -> tuple[RunRow, ...]:
         return await self._read(lambda db: tuple(map(run_row, db.execute(sql, values).fetchall())))

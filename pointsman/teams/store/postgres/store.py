@@ -1,5 +1,6 @@
 """The store on PostgreSQL. Needs the extra `scale`."""
 
+from pointsman.teams.store.postgres.accessrows import AccessRows
 from pointsman.teams.store.postgres.boardrows import BoardRows
 from pointsman.teams.store.postgres.effectrows import EffectRows
 from pointsman.teams.store.postgres.eventrows import EventRows
@@ -8,7 +9,12 @@ from pointsman.teams.store.postgres.letterrows import LetterRows
 from pointsman.teams.store.postgres.logrows import LogRows
 from pointsman.teams.store.postgres.releaserows import ReleaseRows
 from pointsman.teams.store.postgres.runrows import RunRows
+from pointsman.teams.store.postgres.searchrows import SearchRows
+from pointsman.teams.store.postgres.steprows import StepRows
+from pointsman.teams.store.postgres.submissionrows import SubmissionRows
+from pointsman.teams.store.postgres.tailrows import TailRows
 from pointsman.teams.store.postgres.ticketrows import TicketRows
+from pointsman.teams.store.postgres.usagerows import UsageRows
 from pointsman.teams.store.postgres.vaultrows import VaultTable
 
 
@@ -22,6 +28,12 @@ class PostgresStore(
     BoardRows,
     LeaseRows,
     ReleaseRows,
+    AccessRows,
+    SubmissionRows,
+    SearchRows,
+    UsageRows,
+    TailRows,
+    StepRows,
     LetterRows,
 ):
     """`Store` on one PostgreSQL database, for all processes of all machines that run a team.

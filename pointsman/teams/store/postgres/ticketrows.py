@@ -71,6 +71,14 @@ class TicketRows(Database):
 
         return await self._do(work)
 
+    async def adopt(self, ticket: Ticket) -> None:
+        def work(db: Db) -> None:
+            auditrows.lock(db)
+            _known(db, ticket.id)
+            _save(db, ticket)
+
+        await self._do(work)
+
     async def add_grant(self, grant: Grant) -> None:
         values = (
             grant.id, grant.team, grant.tool, grant.created.timestamp(), grant.model_dump_json(),

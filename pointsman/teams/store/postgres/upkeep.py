@@ -52,7 +52,9 @@ _KEPT: LiteralString = (
     " OR (NOT settled AND status IN ('approved', 'rejected', 'answered', 'expired')))"
     " OR EXISTS (SELECT FROM effects JOIN tree USING (run) WHERE state = 'intended')"
 )
-_OWNED: tuple[LiteralString, ...] = ("events", "journal", "tickets", "vault")
+_OWNED: tuple[LiteralString, ...] = (
+    "events", "journal", "tickets", "vault", "steps", "asked", "run_texts",
+)  # fmt: skip
 """Tables whose rows are nothing without their run."""
 
 
@@ -95,6 +97,7 @@ class PostgresUpkeep:
             while True:
                 roots = [run for (run,) in db.execute(_ENDED, (before, after, BATCH)).fetchall()]
                 if not roots:
+                    _crossed(db, before, dry_run=dry_run)
                     return whole
                 with db.transaction():
                     went = _batch(db, roots, before, dry_run=dry_run)
@@ -181,6 +184,13 @@ def _batch(db: Db, roots: list[str], before: float, *, dry_run: bool) -> Pruned:
     )
 
 
+def _expire(db: Db, before: float, *, dry_run: bool) -> None:
+    """What is of no run: keys of messages, and letters that somebody has ended."""
+    if not dry_run:
+        db.execute("DELETE FROM submissions WHERE at < %s", (before,))
+        db.execute("DELETE FROM letters WHERE state <> 'open' AND ended < %s", (before,))
+
+
 def _gone(
     db: Db, table: LiteralString, column: LiteralString, names: list[str], *, dry_run: bool
 ) -> int:
@@ -189,6 +199,14 @@ def _gone(
         return db.execute(f"DELETE {rows}", (names,)).rowcount
     counted = db.execute(f"SELECT count(*) {rows}", (names,)).fetchone()
     return counted[0] if counted else 0
+
+
+def _crossed(db: Db, before: float, *, dry_run: bool) -> None:
+    """Payloads by reference, and letters that somebody has ended."""
+    if dry_run:
+        return
+    db.execute("DELETE FROM payloads WHERE at < %s", (before,))
+    db.execute("DELETE FROM letters WHERE state <> 'open' AND ended < %s", (before,))
 
 
 def _lost(db: Db) -> Iterable[str]:
