@@ -17,7 +17,7 @@ LOOKED = 2_000
 _STATE: TypeAdapter[RunState] = TypeAdapter(RunState)
 _LINE = (
     "r.place, r.run, r.team, r.thread, r.tenant, r.state, r.specialist, r.text, r.created, r.ended,"
-    " r.seconds, r.usd, r.calls, r.error, r.release, r.parent"
+    " r.seconds, r.usd, r.calls, r.error, r.release, r.parent, r.fork_of"
 )
 _SAID = "run_texts MATCH ? AND run_texts.rowid >= ? AND run_texts.rowid < ?"
 _Values = list[str | int | float]
@@ -140,6 +140,8 @@ def _rest(team: str, wanted: RunFilter) -> tuple[str, _Values]:
             values.append(number)
     if not wanted.children:
         where.append("r.parent = ''")
+    if not wanted.forks:
+        where.append("r.fork_of = ''")
     return " AND ".join(where), values
 
 
@@ -196,7 +198,7 @@ def save_result(db: sqlite3.Connection, run: str, result: Result | None) -> None
 
 def _line(row: tuple[object, ...]) -> RunLine:
     (_, run, team, thread, tenant, state, specialist, text, created, ended, *rest) = row
-    seconds, usd, calls, error, release, parent = rest
+    seconds, usd, calls, error, release, parent, fork_of = rest
     return RunLine(
         run=str(run),
         team=str(team),
@@ -213,6 +215,7 @@ def _line(row: tuple[object, ...]) -> RunLine:
         error=str(error),
         release=str(release),
         parent=str(parent),
+        fork_of=str(fork_of),
     )
 
 
