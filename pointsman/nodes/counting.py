@@ -27,7 +27,19 @@ _STATES = {"closed": 0, "half_open": 1, "open": 2}
 
 def count(event: Event, whose: Whose) -> None:
     """Count an event of a run."""
-    _Counted(whose).take(event)
+    if not whose.fork or called_out(event):
+        _Counted(whose).take(event)
+
+
+def called_out(event: Event) -> bool:
+    """Whether a provider was asked: what costs money in a fork too."""
+    match event:
+        case ModelCalled():
+            return event.source == "model"
+        case ModelFailed() | Hedged():
+            return True
+        case _:
+            return False
 
 
 class _Counted:

@@ -37,6 +37,8 @@ class Whose:
     tenant: str
     release: str = ""
     tenants: int = MAX_TENANTS
+    fork: bool = False
+    """Of a fork only what providers were asked counts: it costs money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,10 @@ class Instruments:
     _seen: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
     def add(self, name: str, amount: float, labels: Labels, *, tenants: int) -> None:
-        """Count, observe or set. Labels are those that the metric has; empty ones are left out."""
+        """Count, observe or set, unless it is silent here. Labels are those that the metric has;
+        empty ones are left out."""
+        if telemetry.silent():
+            return
         kept: Labels = {}
         for label, value in labels.items():
             if value == "":
@@ -125,11 +130,14 @@ def visit(specialist: str, run: Run) -> Generator[None]:
             names.PROVIDER: names.OWN_PROVIDER, names.AGENT: specialist, names.ERROR_TYPE: error,
         }  # fmt: skip
         seconds = time.perf_counter() - began
-        add("gen_ai.invoke_agent.duration", seconds, labels, run.tenants)
+        if not run.tape.plays:
+            add("gen_ai.invoke_agent.duration", seconds, labels, run.tenants)
 
 
 def worked(whose: Whose, status: str, seconds: float, error: str = "") -> None:
     """How long a run was worked on without a stop, and how it stands then."""
+    if whose.fork:
+        return
     labels: Labels = {
         names.TEAM: whose.team, names.TENANT: whose.tenant, names.OPERATION: "invoke_workflow",
         names.WORKFLOW: whose.team, names.STATUS: status, names.ERROR_TYPE: error,

@@ -61,7 +61,7 @@ class span:  # noqa: N801 (used as a block: `with span(…)`)
         from opentelemetry import context, trace
         from opentelemetry.trace import SpanKind
 
-        self._span = _tracer(trace.get_tracer_provider()).start_span(
+        self._span = _tracer(_provider()).start_span(
             self._name,
             context=_under(self._parent, root=self._root),
             kind=SpanKind.CLIENT if self._client else SpanKind.INTERNAL,
@@ -164,16 +164,36 @@ def begin(
     kind: names.Operation, attributes: Attributes, *, parent: str, links: Sequence[str]
 ) -> "Span":
     """A span that another call ends: `span.end()`. It is not the current one."""
-    from opentelemetry import trace
-
     shape = names.SHAPES[kind]
     given = {names.OPERATION: kind, names.SPAN_KIND: shape.openinference, **attributes}
-    return _tracer(trace.get_tracer_provider()).start_span(
+    return _tracer(_provider()).start_span(
         f"{kind} {attributes[shape.named_by]}",
         context=_under(parent, root=False),
         attributes=given,
         links=_links(links),
     )
+
+
+@contextmanager
+def silenced() -> Generator[None]:
+    """The block traces nothing and counts for no metric, with all tasks that begin in it.
+
+    By OpenTelemetry's own mark, so that instrumented libraries keep still too. Log lines stay.
+    """
+    from opentelemetry import context
+
+    token = context.attach(context.set_value(_silence(), value=True))
+    try:
+        yield
+    finally:
+        context.detach(token)
+
+
+def silent() -> bool:
+    """Whether nothing is traced or counted here."""
+    from opentelemetry import context
+
+    return bool(context.get_value(_silence()))
 
 
 def trace_ids() -> dict[str, str]:
@@ -193,6 +213,8 @@ def evaluated(name: str, score: "Score", *, why: str = "", under: str = "") -> N
     """
     from opentelemetry import _logs, trace
 
+    if silent():
+        return
     attributes: dict[str, Value] = {names.EVALUATION: name}
     if isinstance(score, str):
         attributes[names.EVALUATION_LABEL] = score
@@ -206,6 +228,28 @@ def evaluated(name: str, score: "Score", *, why: str = "", under: str = "") -> N
     context = None if at is None else trace.set_span_in_context(trace.NonRecordingSpan(at))
     logger = _logs.get_logger(names.SCOPE)
     logger.emit(event_name=names.EVALUATION_EVENT, attributes=attributes, context=context)
+
+
+@lru_cache(maxsize=1)
+def _silence() -> str:
+    from opentelemetry.context import (
+        _SUPPRESS_INSTRUMENTATION_KEY,  # pyright: ignore[reportPrivateUsage] (the one that all use)
+    )
+
+    return _SUPPRESS_INSTRUMENTATION_KEY
+
+
+@lru_cache(maxsize=1)
+def _nowhere() -> "TracerProvider":
+    from opentelemetry.trace import NoOpTracerProvider
+
+    return NoOpTracerProvider()
+
+
+def _provider() -> "TracerProvider":
+    from opentelemetry import trace
+
+    return _nowhere() if silent() else trace.get_tracer_provider()
 
 
 @lru_cache(maxsize=4)

@@ -232,7 +232,8 @@ async def account(
     """Add up the record of a team's runs, page by page. Raises StoreError.
 
     `inside` are the names of teams inside it: what their runs did for runs of this one counts too.
-    Each call counts once, in the run that made it.
+    Each call counts once, in the run that made it. Of forks only what was asked of models counts,
+    which costs money; all of it where `wanted` is one run's.
     """
     made, wanted = Accounts(by), wanted or Wanted()
     async for tenant, recorded in _events(store, team, wanted):
@@ -254,7 +255,7 @@ async def _works_for(store: Store, team: str, run: str) -> bool:
 
 
 async def _events(store: Store, team: str, wanted: Wanted) -> AsyncGenerator[tuple[str, Recorded]]:
-    counted = replace(wanted, kinds=COUNTED)
+    counted = replace(wanted, kinds=COUNTED, forks=bool(wanted.run))
     place = BEGINNING
     while place is not None:
         page = await store.page(team, counted, after=place, limit=PAGE)

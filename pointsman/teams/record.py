@@ -63,11 +63,8 @@ class Recorder:
         *,
         clock: Callable[[], float] = time.time,
         tenants: int = MAX_TENANTS,
-        counts: bool = True,
     ) -> None:
-        """`tenants`: how many the metrics of this process tell apart; a replay `counts` for no
-        metric and is in no trace."""
-        self._counts = counts
+        """`tenants`: how many the metrics of this process tell apart."""
         self._store = store
         self._clock = clock
         self._tenants = tenants
@@ -89,7 +86,8 @@ class Recorder:
         """Whose a run is, for metrics."""
         if row is None:
             return Whose("", "", tenants=self._tenants)
-        return Whose(row.team, row.tenant, row.release, self._tenants)
+        fork = bool(row.fork_of)
+        return Whose(row.team, row.tenant, row.release, self._tenants, fork)
 
     def paused(self, run: str) -> str:
         """Traceparent of the span in which a run that has begun ended or began to wait last."""
@@ -151,9 +149,8 @@ class Recorder:
         if entry is None:
             return
         at, event = self._clock(), _placed(event)
-        if self._counts:
-            counting.count(event, entry.whose)
-            _trace(event, run)
+        counting.count(event, entry.whose)
+        _trace(event, run)
         if len(entry.seen) >= MAX_EVENTS and not isinstance(event, RunEnded):
             if not entry.full:
                 log.warning("run %s has %s events; no more are recorded", run, MAX_EVENTS)

@@ -45,11 +45,14 @@ class Records(Nestable):
             return await result_of(services, run)
 
     async def runs(
-        self, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100
-    ) -> tuple[RunRow, ...]:
-        """Runs of this team, newest first."""
+        self, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100,
+        forks: bool = False,
+    ) -> tuple[RunRow, ...]:  # fmt: skip
+        """Runs of this team, newest first; forks too where `forks`."""
         async with self._sessions.services() as services:
-            return await services.store.runs(self.name, states=states, thread=thread, limit=limit)
+            return await services.store.runs(
+                self.name, states=states, thread=thread, limit=limit, forks=forks
+            )
 
     async def search(
         self, wanted: RunFilter = EVERY_RUN, after: str = "", limit: int = 50

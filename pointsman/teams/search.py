@@ -36,6 +36,8 @@ class RunFilter:
     """Time it was worked on."""
     children: bool = False
     """Whether runs that other runs gave work to are found too."""
+    forks: bool = False
+    """Whether forks are found too."""
 
 
 EVERY_RUN = RunFilter()
@@ -68,6 +70,8 @@ class RunLine:
     release: str
     parent: str
     """The run that gave it its work; empty for one that a message began."""
+    fork_of: str = ""
+    """The run of which it is a fork."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ async def _filled(store: Store, clock: list[float]) -> None:
             f"r{n}", text, tenant=dice.choice(("acme", "bolt")), thread=f"c{dice.randrange(3)}",
             release=dice.choice(("", "v1", "v2")), team="other" if n == 30 else "shop",
             parent=dice.choice(("", "", f"r{n - 1}" if n else "")),
+            fork_of=dice.choice(("", "", "", f"r{n - 2}" if n > 1 else "")),
         )  # fmt: skip
         await store.add_run(row)
         await store.record(row.run, [], seconds=float(dice.randrange(4)))
@@ -72,6 +73,7 @@ FILTERS = st.builds(
     seconds_at_least=_FLOAT,
     seconds_at_most=_FLOAT,
     children=st.booleans(),
+    forks=st.booleans(),
 )
 
 
@@ -96,6 +98,7 @@ def fits(line: RunLine, answer: str, wanted: RunFilter) -> bool:
         and between(line.usd, wanted.usd_at_least, wanted.usd_at_most)
         and between(line.seconds, wanted.seconds_at_least, wanted.seconds_at_most)
         and (wanted.children or not line.parent)
+        and (wanted.forks or not line.fork_of)
     )
 
 
@@ -123,7 +126,7 @@ class SearchContract:
         """Whatever is asked for, in pages of any size: as a plain filter over all runs."""
         if await store.find_run("r0") is None:
             await _filled(store, clock)
-        every = (await search(store, "shop", RunFilter(children=True), limit=500)).lines
+        every = (await search(store, "shop", RunFilter(children=True, forks=True), limit=500)).lines
         assert len(every) == 59
         rows = [await store.find_run(line.run) for line in every]
         answers = [row.result.answer if row and row.result else "" for row in rows]
@@ -131,6 +134,17 @@ class SearchContract:
             line for line, said in zip(every, answers, strict=True) if fits(line, said, wanted)
         ]
         assert await pages(store, wanted, limit) == expected
+
+    async def test_forks_are_listed_where_they_are_asked_for(self, store: Store) -> None:
+        """With what they are a fork of; no list of runs has them otherwise."""
+        await store.add_run(a_run("r1"))
+        await store.add_run(replace(a_run("f1"), fork_of="r1", release="v1"))
+        assert [line.run for line in (await search(store, "shop", RunFilter())).lines] == ["r1"]
+        both = (await search(store, "shop", RunFilter(forks=True))).lines
+        assert [(line.run, line.fork_of) for line in both] == [("f1", "r1"), ("r1", "")]
+        assert (await search(store, "shop", RunFilter(release="v1"))).lines == ()
+        assert [row.run for row in await store.runs("shop")] == ["r1"]
+        assert [row.run for row in await store.runs("shop", forks=True)] == ["f1", "r1"]
 
     async def test_the_newest_is_first(self, store: Store, clock: list[float]) -> None:
         """By the time of its creation; of one moment the one that was added last."""

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 
 import pytest
 
@@ -11,7 +12,8 @@ from pointsman.teams.access import Issued, issue
 from pointsman.teams.approvals.audit import faults
 from pointsman.teams.store.protocol import Store
 from pointsman.teams.store.rows import Submitted
-from tests.contracts.rows import NOW, a_run, a_ticket
+from pointsman.teams.tickets import Approve, Ticket, TicketStatus
+from tests.contracts.rows import NOW, a_run, a_ticket, claim
 
 
 def a_token(name: str = "ana", *, team: str = "shop") -> Issued:
@@ -113,6 +115,39 @@ class ServingContract:
         assert [t.id for t in theirs.tickets] == ["t0", "t2", "t4", "t6"]
         assert (await store.ticket_page("shop", status="approved")).tickets == ()
         assert len((await store.ticket_page("shop", run="r1")).tickets) == 3
+
+    async def test_tickets_of_all_statuses_teams_and_tenants_in_one_order(
+        self, store: Store
+    ) -> None:
+        """As they were opened, whoever they are of and however they stand; each filter is plain."""
+        await store.add_run(a_run("outer"))
+        await store.add_run(a_run("bolts", tenant="bolt"))
+        await store.add_run(replace(a_run("below", team="stock"), parent="outer", root="outer"))
+        await store.add_run(a_run("alone", team="stock"))
+        of = {"outer": "shop", "bolts": "shop", "below": "stock", "alone": "stock"}
+        opened: list[Ticket] = []
+        for n in range(24):
+            run = list(of)[n % 4]
+            (ticket,) = await store.freeze([a_ticket(f"t{n}", run=run, team=of[run])])
+            if n % 3 == 0:
+                ticket = await claim(store, ticket.id, Approve(by="ana"))
+            opened.append(ticket)
+        statuses: tuple[TicketStatus | None, ...] = (None, "pending", "approved")
+        for tenant, status in product(("", "acme", "bolt"), statuses):
+            seen: list[str] = []
+            after: int | None = 0
+            while after is not None:
+                page = await store.ticket_page(
+                    "shop", inside=("stock", "mint"), status=status, tenant=tenant, after=after,
+                    limit=4,
+                )  # fmt: skip
+                seen += [t.id for t in page.tickets]
+                after = page.next
+            assert seen == [
+                t.id for t in opened
+                if t.run != "alone" and status in (None, t.status)
+                and (not tenant or (t.run == "bolts") == (tenant == "bolt"))
+            ]  # fmt: skip
 
     async def test_tickets_of_a_team_inside(self, store: Store) -> None:
         """They are on the outer team's pages where they work for it, and only then."""

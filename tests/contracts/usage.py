@@ -26,7 +26,7 @@ from pointsman.nodes.event import (
 from pointsman.teams.accounts import account
 from pointsman.teams.overview import Edge, Spend, overview
 from pointsman.teams.store.protocol import Store
-from pointsman.teams.store.rows import Light, Open, Tail
+from pointsman.teams.store.rows import Light, Open, Tail, Wanted
 from pointsman.teams.tickets import Approve
 from pointsman.teams.usage import DAY, UsageWanted, plotted
 from tests.contracts.rows import NOW, a_result, a_run, a_ticket, claim
@@ -195,6 +195,48 @@ class UsageContract:
         assert load.p50 == pytest.approx(3.0, rel=0.048)
         other = await overview(store, "other", at + 900.0)
         assert (other.running, other.spend, other.lights) == (Open(0, None), Spend(0, 0, 0), ())
+
+    async def test_a_fork_counts_for_what_it_asked_of_models_alone(
+        self, store: Store, clock: list[float]
+    ) -> None:
+        """Real calls cost money. Nothing else of it is a figure: it is no run, open, dead or ended,
+        and moves no breaker."""
+        at = clock[0]
+        for n, state in enumerate(("running", "running", "waiting", "failed")):
+            name = f"f{n}"
+            await store.add_run(replace(a_run(name), fork_of="r1", fork_at="1:route"))
+            await store.record(name, [], seconds=float(n))
+            if state != "running":
+                await store.move_run(name, state, frm=("running",), result=a_result(name))  # pyright: ignore[reportArgumentType]
+        events: list[Event] = [
+            RunStarted(run="f3", thread="fork:f3"),
+            Routed(to="billing", tier="model"),
+            ModelCalled(purpose="x", model="big", source="journal"),
+            ModelCalled(purpose="x", model="big", source="cache", saved_usd=0.5),
+            ModelCalled(purpose="x", model="big", source="model", usd=0.25, input_tokens=7),
+            ModelFailed(model="big", error="RateLimited", message="m"),
+            Hedged(tier="s", specialist="a", models=("a", "big"), after=1.0, lost="big"),
+            BreakerMoved(of="model", key="big", state="open"),
+            FellBack(specialist="a", error="E", message="m"),
+            RunEnded(run="f3", status="failed"),
+        ]
+        await store.record("f3", _recorded("f3", events, at), seconds=0.0)
+        seen = await overview(store, "shop", at + 950.0)
+        nothing = Open(0, None)
+        assert (seen.running, seen.queued, seen.waiting) == (nothing, nothing, nothing)
+        assert (seen.dead, seen.ended, seen.edges, seen.lights) == (0, (), (), ())
+        assert await store.dead("shop") == ()
+        assert seen.spend == Spend(0.25, 2, 1)
+        assert [(m.model, m.calls, m.failed) for m in seen.models] == [("big", 1, 1)]
+        found = {t.of: t.count for t in await store.usage("shop", replace(EVER, by=("kind",)))}
+        assert found == {("model_called",): 1, ("model_failed",): 1, ("hedged",): 1}
+        costs = (await account(store, "shop")).total
+        assert (costs.runs, costs.calls, float(costs.usd), costs.unknown_calls) == (1, 2, 0.25, 1)
+        assert (costs.replayed, costs.cache_hits, costs.failed_calls, costs.fallbacks) == (
+            0, 0, 1, 0,
+        )  # fmt: skip
+        own = (await account(store, "shop", wanted=Wanted(run="f3"))).total
+        assert (own.replayed, own.cache_hits, own.usd) == (1, 1, costs.usd)
 
     async def test_an_edge_begins_at_who_had_the_work(self, store: Store) -> None:
         """The router, who handed it on, or for a task who gave it to others."""

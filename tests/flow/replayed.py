@@ -73,7 +73,7 @@ class Replayed:
 
     async def _all(self) -> list[str]:
         found: list[str] = []
-        for home, sessions in {home: sessions for home, sessions in self._homes.values()}.items():
+        for home, sessions in dict(self._homes.values()).items():
             store = open_store(sessions.settings(), home)
             try:
                 runs = [run for run, (at, _) in self._homes.items() if at == home]

@@ -13,7 +13,8 @@ from langgraph.errors import GraphInterrupt
 from opentelemetry.trace import StatusCode
 
 from pointsman.nodes import conventions as names
-from pointsman.nodes import telemetry
+from pointsman.nodes import metrics, telemetry
+from tests.nodes.collected import collected
 from tests.nodes.spans import recorded_spans, tree
 
 ROOT = Path(__file__).parents[2]
@@ -132,3 +133,39 @@ def test_logging_loads_no_opentelemetry() -> None:
         "assert 'opentelemetry.sdk' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
+
+
+async def test_what_is_silenced_traces_and_counts_nothing() -> None:
+    """No span, moment, evaluation or figure, also in tasks that begin there; before and after it
+    all is as ever, and an error still passes."""
+
+    async def work(name: str) -> None:
+        with telemetry.own(names.BOARD_SPAN, name, {}):
+            telemetry.begin("plan", {names.AGENT: name}, parent="", links=()).end()
+        metrics.worked(metrics.Whose(name, "acme"), "done", 1.0)
+
+    def fails() -> None:
+        with telemetry.silenced(), telemetry.span("outer", {}) as span:
+            assert not span.is_recording()
+            raise ValueError("passes")
+
+    with recorded_spans() as exporter, collected() as seen:
+        await work("before")
+        with telemetry.silenced():
+            await asyncio.gather(work("a"), asyncio.create_task(work("b")))
+        with pytest.raises(ValueError, match="passes"):
+            fails()
+        await work("after")
+        spans = exporter.get_finished_spans()
+        counted = seen.points("gen_ai.invoke_workflow.duration")
+    assert {s.name.split(" ")[-1] for s in spans} == {"before", "after"}
+    assert len(spans) == 4
+    assert [point.labels[names.TEAM] for point in counted] == ["before", "after"]
+
+
+def test_what_is_silenced_keeps_the_trace_of_its_log_lines() -> None:
+    """A line says in which trace the silent work was asked for."""
+    with recorded_spans(), telemetry.span("asked", {}):
+        here = telemetry.trace_ids()
+        with telemetry.silenced(), telemetry.span("silent", {}):
+            assert telemetry.trace_ids() == here

@@ -71,10 +71,12 @@ async def test_a_failed_flush_loses_nothing(store: SqliteStore) -> None:
     class Full(SqliteStore):
         full = True
 
-        async def record(self, run: str, events: object, *, seconds: float) -> None:
+        async def record(
+            self, run: str, events: object, *, seconds: float, steps: object = ()
+        ) -> None:
             if self.full:
                 raise StoreFull("full")
-            await super().record(run, events, seconds=seconds)  # pyright: ignore[reportArgumentType]
+            await super().record(run, events, seconds=seconds, steps=steps)  # pyright: ignore[reportArgumentType]
 
     full = Full(store._path)
     recorder = Recorder(full)

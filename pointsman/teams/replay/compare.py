@@ -81,8 +81,8 @@ def divergences(then: Recording, now: Recording) -> tuple[Divergence, ...]:
 
 def _compared(then: Recording, now: Recording) -> Iterator[Divergence]:
     attempt = then.row.attempt
-    names = [n for n in then.groups if _of(n, attempt)]
-    again = [n for n in now.groups if _of(n, attempt)]
+    names = [n for n in then.groups if _of(n, attempt) and not n.endswith("intake")]
+    again = [n for n in now.groups if _of(n, attempt) and not n.endswith("intake")]
     for n, name in enumerate(names):
         first = then.groups[name][0]
         place = _Place(then.row.run, name, first.body.specialist, first.at)
@@ -181,13 +181,27 @@ def _key(met: Met) -> tuple[str, ...]:
 
 def _events(then: Recording, now: Recording, name: str, place: _Place) -> Iterator[Divergence]:
     old, new = _told(then, name), _told(now, name)
-    gone, come = old - new, new - old
+    same = _same_tickets(then, now)
+    gone = Counter({k: n for k, n in (old - new).items() if _about(k) not in same})
+    come = Counter({k: n for k, n in (new - old).items() if _about(k) not in same})
     kinds = dict.fromkeys(kind for kind, _ in [*gone, *come])
     for kind in kinds:
         was = [text for k, text in gone.elements() if k == kind]
         tells = [text for k, text in come.elements() if k == kind]
         what, words = _WHAT.get(kind, ("event", f"{kind} differs."))
         yield place.differs(what, words, "\n".join(was), "\n".join(tells))
+
+
+def _same_tickets(then: Recording, now: Recording) -> set[str]:
+    """Tickets that came to the same. A crash may have lost the event of one, never its row."""
+    old, new = _tickets(then), _tickets(now)
+    return {name for name in old if old[name] == new.get(name)}
+
+
+def _about(told: tuple[str, str]) -> str:
+    """The ticket that an event's line is about; empty for any other."""
+    kind, text = told
+    return str(json.loads(text)["ticket"]) if kind.startswith("ticket_") else ""
 
 
 _WHAT: Mapping[str, tuple[What, str]] = {

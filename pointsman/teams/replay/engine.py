@@ -39,7 +39,7 @@ async def play_engine(
 ) -> AsyncGenerator[tuple[PlayEngine, PlayStore]]:
     """An engine that plays, on a store in memory that is gone afterwards."""
     store = PlayStore(play, source=source, clock=play.clock)
-    recorder = Recorder(store, clock=play.clock, counts=False)
+    recorder = Recorder(store, clock=play.clock)
     recorder.tapes = play
     opened = Opened(store=store, gateway=PlayGateway, recorder=recorder)
     async with AsyncExitStack() as stack:

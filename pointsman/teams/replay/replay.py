@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from pointsman.errors import BadInput, Conflict
+from pointsman.nodes import telemetry
 from pointsman.nodes.event import TicketDecided
 from pointsman.teams import closing
 from pointsman.teams.replay.compare import Divergence, divergences
@@ -29,8 +30,8 @@ class Replay:
 async def replay(sessions: Sessions, source: Store, row: RunRow) -> Replay:
     """Play a run that has ended or waits, with all that it gave to others, in a store in memory.
 
-    Asks no model, reads nothing outside and writes nothing. Raises BadInput for a run that nothing
-    was kept of, and Conflict for one that is under way.
+    Asks no model, reads nothing outside, writes nothing, and is in no trace or metric. Raises
+    BadInput for a run that nothing was kept of, and Conflict for one that is under way.
     """
     then = await load(source, row, parts=True)
     if row.state == "running":
@@ -45,13 +46,19 @@ async def replay(sessions: Sessions, source: Store, row: RunRow) -> Replay:
             hint="Runs of this version can be replayed.",
         )
     play = Play({row.run: then})
+    with telemetry.silenced():
+        now = await _played(sessions, source, then, play)
+    return Replay(then, now, divergences(then, now))
+
+
+async def _played(sessions: Sessions, source: Store, then: Recording, play: Play) -> Recording:
+    row = then.row
     async with play_engine(sessions, play, source) as (engine, store):
         begun = replace(row, state="running", result=None, seconds=0.0, cancelled_by="", dropped="")
         await _seed(store, source, then, begun)
         await _to_the_end(engine, store, play, begun)
         now = await load(store, begun, parts=True)
-        now = replace(now, row=await store.find_run(row.run) or begun)
-    return Replay(then, now, divergences(then, now))
+        return replace(now, row=await store.find_run(row.run) or begun)
 
 
 async def _seed(store: PlayStore, source: Store, then: Recording, row: RunRow) -> None:

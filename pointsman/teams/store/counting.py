@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from pointsman.nodes.counting import called_out
 from pointsman.nodes.event import (
     BoundHit,
     BreakerMoved,
@@ -64,6 +65,8 @@ class RunFacts:
     seconds: float
     """Time it was worked on so far."""
     parent: str
+    fork_of: str = ""
+    """A fork's calls of models count, which cost money; nothing else of it does."""
 
 
 @dataclass(slots=True)
@@ -199,6 +202,8 @@ def summed(
     sums: dict[Stretch, Sums] = {}
     for recorded in events:
         event = recorded.event
+        if facts.fork_of and not called_out(event):
+            continue
         if isinstance(event, BreakerMoved):
             moved(event, recorded.at)
             continue
@@ -222,13 +227,13 @@ def count(db: sqlite3.Connection, facts: RunFacts, events: Sequence[Recorded]) -
 def count_all(db: sqlite3.Connection) -> None:
     """Count every event of the store; for one that did not count before."""
     sql = (
-        "SELECT r.team, r.tenant, r.seconds, r.parent, e.run, e.seq, e.at, e.event"
+        "SELECT r.team, r.tenant, r.seconds, r.parent, r.fork_of, e.run, e.seq, e.at, e.event"
         " FROM events e JOIN runs r ON r.run = e.run ORDER BY e.place"
     )
     sums: dict[Stretch, Sums] = {}
-    for team, tenant, seconds, parent, run, seq, at, text in db.execute(sql):
+    for team, tenant, seconds, parent, fork_of, run, seq, at, text in db.execute(sql):
         recorded = Recorded(run=run, seq=seq, at=at, event=_EVENT.validate_json(text))
-        facts = RunFacts(team, tenant, seconds, parent)
+        facts = RunFacts(team, tenant, seconds, parent, fork_of)
         for place, adds in _rows(db, facts, [recorded]).items():
             sums.setdefault(place, Sums()).add(adds)
     _add(db, sums.items())

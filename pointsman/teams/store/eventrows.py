@@ -10,6 +10,12 @@ from pointsman.teams.store.mapping import recorded
 from pointsman.teams.store.rows import BEGINNING, EventPage, Place, Wanted
 from pointsman.teams.tape import StepTape
 
+_CALLED_OUT = (
+    "CASE json_extract(e.event, '$.kind') WHEN 'model_failed' THEN 1 WHEN 'hedged' THEN 1"
+    " WHEN 'model_called' THEN json_extract(e.event, '$.source') = 'model' ELSE 0 END"
+)
+"""As `called_out`."""
+
 
 class EventRows(Database):
     """The part of the store that keeps what happened."""
@@ -24,7 +30,7 @@ class EventRows(Database):
     ) -> None:
         time_sql = (
             "UPDATE runs SET seconds = seconds + ?, seconds_left = seconds_left - ?"
-            " WHERE run = ? RETURNING team, tenant, seconds, parent"
+            " WHERE run = ? RETURNING team, tenant, seconds, parent, fork_of"
         )
 
         def work(db: sqlite3.Connection) -> None:
@@ -104,6 +110,8 @@ def _where(
         if value is not None:
             where.append(f"e.at {sign} ?")
             values.append(value)
+    if not wanted.forks:
+        where.append(f"(r.fork_of = '' OR {_CALLED_OUT})")
     if wanted.kinds:
         where.append(f"json_extract(e.event, '$.kind') IN ({','.join('?' * len(wanted.kinds))})")
         values += wanted.kinds

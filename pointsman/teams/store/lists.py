@@ -58,7 +58,7 @@ def request_text(message: Message) -> str:
 def line(row: Sequence[object]) -> RunLine:
     """A line from the columns of a run. Raises ValidationError."""
     (run, team, thread, tenant, state, specialist, text, created, ended, *rest) = row
-    seconds, usd, calls, error, release, parent = rest
+    seconds, usd, calls, error, release, parent, fork_of = rest
     return RunLine(
         run=str(run),
         team=str(team),
@@ -75,6 +75,7 @@ def line(row: Sequence[object]) -> RunLine:
         error=str(error),
         release=str(release),
         parent=str(parent),
+        fork_of=str(fork_of),
     )
 
 

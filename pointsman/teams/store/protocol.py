@@ -52,9 +52,11 @@ class Store(Crossings, Protocol):
     async def find_run(self, run: str) -> RunRow | None: ...
 
     async def runs(
-        self, team: str, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100
-    ) -> tuple[RunRow, ...]:
-        """Runs of a team, newest first; only those in `states` where given."""
+        self, team: str, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100,
+        forks: bool = False,
+    ) -> tuple[RunRow, ...]:  # fmt: skip
+        """Runs of a team, newest first; only those in `states` where given. Forks too where
+        `forks`."""
         ...
 
     async def move_run(
@@ -76,7 +78,7 @@ class Store(Crossings, Protocol):
 
     async def dead(self, team: str, *, limit: int = 500) -> tuple[RunRow, ...]:
         """Runs that failed, wholly or after a part was done, that a message began, and that nobody
-        has dropped; oldest first."""
+        has dropped; oldest first. Forks are none."""
         ...
 
     async def redrive(self, row: RunRow, entry: AuditEntry) -> bool:

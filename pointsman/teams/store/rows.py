@@ -123,6 +123,8 @@ class Wanted:
     """Seconds since the epoch, itself included."""
     until: float | None = None
     """Seconds since the epoch, itself left out."""
+    forks: bool = True
+    """False: of a fork only the calls for which a provider was asked."""
 
 
 @dataclass(frozen=True, slots=True)

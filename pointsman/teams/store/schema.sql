@@ -45,9 +45,9 @@ CREATE INDEX runs_by_thread ON runs (team, tenant, thread, created);
 CREATE INDEX runs_in_line ON runs (team, tenant, thread) WHERE state = 'running';
 CREATE INDEX runs_dead ON runs (team, created)
   WHERE state IN ('failed', 'partial') AND (state = 'failed' OR error != '')
-  AND parent = '' AND dropped = '';
+  AND parent = '' AND dropped = '' AND fork_of = '';
 CREATE INDEX runs_open ON runs (team, state, created)
-  WHERE state IN ('running', 'waiting') AND parent = '';
+  WHERE state IN ('running', 'waiting') AND parent = '' AND fork_of = '';
 CREATE INDEX runs_by_parent ON runs (parent, created) WHERE parent != '';
 CREATE INDEX runs_by_release ON runs (team, release, place) WHERE release != '';
 
@@ -78,9 +78,14 @@ CREATE TABLE tickets (
   status TEXT NOT NULL,
   settled INTEGER NOT NULL DEFAULT 0, -- the run has acted on it
   due REAL,                           -- when time changes it next
-  ticket TEXT NOT NULL
+  ticket TEXT NOT NULL,
+  tenant TEXT NOT NULL DEFAULT '',    -- its run's
+  whole TEXT NOT NULL DEFAULT ''      -- the team that it works for; empty: its own
 ) STRICT;
 CREATE INDEX tickets_by_status ON tickets (team, status, seq);
+CREATE INDEX tickets_by_tenant ON tickets (team, tenant, status, seq);
+CREATE INDEX tickets_inside ON tickets (whole, status, seq) WHERE whole != '';
+CREATE INDEX tickets_inside_by_tenant ON tickets (whole, tenant, status, seq) WHERE whole != '';
 CREATE INDEX tickets_by_run ON tickets (run, seq);
 CREATE INDEX tickets_by_seq ON tickets (seq);
 CREATE INDEX tickets_by_due ON tickets (team, due) WHERE due IS NOT NULL;

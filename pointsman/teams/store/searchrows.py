@@ -9,7 +9,7 @@ from pointsman.teams.store.lists import LOOKED, between, fitting, line, place_at
 
 _LINE = (
     "r.place, r.run, r.team, r.thread, r.tenant, r.state, r.specialist, r.text, r.created, r.ended,"
-    " r.seconds, r.usd, r.calls, r.error, r.release, r.parent"
+    " r.seconds, r.usd, r.calls, r.error, r.release, r.parent, r.fork_of"
 )
 _SAID = "run_texts MATCH ? AND run_texts.rowid >= ? AND run_texts.rowid < ?"
 _INDEXES = {
@@ -116,6 +116,8 @@ def _rest(team: str, wanted: RunFilter) -> tuple[str, _Values]:
             values.append(number)
     if not wanted.children:
         where.append("r.parent = ''")
+    if not wanted.forks:
+        where.append("r.fork_of = ''")
     return " AND ".join(where), values
 
 

@@ -82,9 +82,10 @@ class SqliteStore(
         return await self._read(lambda db: next(map(run_row, db.execute(sql, (run,))), None))
 
     async def runs(
-        self, team: str, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100
-    ) -> tuple[RunRow, ...]:
-        wanted = RunFilter(thread=thread, states=tuple(states), children=True)
+        self, team: str, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100,
+        forks: bool = False,
+    ) -> tuple[RunRow, ...]:  # fmt: skip
+        wanted = RunFilter(thread=thread, states=tuple(states), children=True, forks=forks)
         sql, values = searchrows.listed(f"{RUN}, place", team, wanted, (0, NEWEST))
         every = (*values, limit)
         return await self._read(lambda db: tuple(run_row(r[:-1]) for r in db.execute(sql, every)))

@@ -190,18 +190,12 @@ class SqliteUpkeep:
 
 
 def _crossed(db: sqlite3.Connection, before: float, *, dry_run: bool) -> None:
-    """Payloads by reference, and letters that somebody has ended."""
+    """Payloads by reference, keys of messages, and letters that somebody has ended."""
     if dry_run:
         return
     db.execute("DELETE FROM payloads WHERE at < ?", (before,))
+    db.execute("DELETE FROM submissions WHERE at < ?", (before,))
     db.execute("DELETE FROM letters WHERE state != 'open' AND ended < ?", (before,))
-
-
-def _expire(db: sqlite3.Connection, before: float, *, dry_run: bool) -> None:
-    """What is of no run: keys of messages, and letters that somebody has ended."""
-    if not dry_run:
-        db.execute("DELETE FROM submissions WHERE at < ?", (before,))
-        db.execute("DELETE FROM letters WHERE state != 'open' AND ended < ?", (before,))
 
 
 def _gone(

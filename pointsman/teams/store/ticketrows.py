@@ -115,9 +115,9 @@ def _frozen(db: sqlite3.Connection, ticket: Ticket) -> Ticket:
     if grant is not None:
         ticket = approved_by(ticket, grant)
     db.execute(
-        "INSERT INTO tickets (id, seq, team, run, status, settled, due, ticket)"
-        " VALUES (?, (SELECT coalesce(max(seq), 0) + 1 FROM tickets), ?, ?, ?, ?, ?, ?)",
-        (ticket.id, ticket.team, ticket.run, *ticket_values(ticket)),
+        "INSERT INTO tickets (id, seq, team, run, tenant, whole, status, settled, due, ticket)"
+        " VALUES (?, (SELECT coalesce(max(seq), 0) + 1 FROM tickets), ?, ?, ?, ?, ?, ?, ?, ?)",
+        (ticket.id, ticket.team, ticket.run, *_whose(db, ticket), *ticket_values(ticket)),
     )
     auditrows.append(db, audit.opened(ticket))
     if grant is not None:
@@ -162,3 +162,13 @@ def _save(db: sqlite3.Connection, ticket: Ticket) -> None:
         "UPDATE tickets SET status = ?, settled = ?, due = ?, ticket = ? WHERE id = ?",
         (*ticket_values(ticket), ticket.id),
     )
+
+
+def _whose(db: sqlite3.Connection, ticket: Ticket) -> tuple[str, str]:
+    """The tenant of a ticket's run, and the team that it works for; empty where it is its own."""
+    sql = (
+        "SELECT r.tenant, coalesce(top.team, '') FROM runs r LEFT JOIN runs top"
+        " ON top.run = r.root AND top.team != ?1 WHERE r.run = ?2"
+    )
+    found = db.execute(sql, (ticket.team, ticket.run)).fetchone()
+    return (str(found[0]), str(found[1])) if found else ("", "")

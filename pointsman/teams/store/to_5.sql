@@ -24,14 +24,21 @@ UPDATE runs SET
   WHERE result IS NOT NULL;
 UPDATE runs SET ended = (SELECT at FROM events e WHERE e.run = runs.run ORDER BY seq DESC LIMIT 1)
   WHERE state NOT IN ('running', 'waiting');
+
+-- A fork: a run that goes another way from a step of a recorded one on, kept apart from all others.
+ALTER TABLE runs ADD COLUMN fork_of TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN fork_at TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX runs_by_fork ON runs (fork_of, place) WHERE fork_of != '';
+
 DROP INDEX runs_by_state;
 DROP INDEX runs_by_release;
 DROP INDEX runs_dead;
 CREATE INDEX runs_dead ON runs (team, created)
   WHERE state IN ('failed', 'partial') AND (state = 'failed' OR error != '')
-  AND parent = '' AND dropped = '';
+  AND parent = '' AND dropped = '' AND fork_of = '';
 CREATE INDEX runs_open ON runs (team, state, created)
-  WHERE state IN ('running', 'waiting') AND parent = '';
+  WHERE state IN ('running', 'waiting') AND parent = '' AND fork_of = '';
 CREATE UNIQUE INDEX runs_by_place ON runs (place);
 CREATE INDEX runs_listed ON runs (team, place);
 CREATE INDEX runs_by_state ON runs (team, state, place);
@@ -142,8 +149,11 @@ BEGIN
   DELETE FROM asked WHERE run = OLD.run;
 END;
 
--- A fork: a run that goes another way from a step of a recorded one on, kept apart from all others.
-ALTER TABLE runs ADD COLUMN fork_of TEXT NOT NULL DEFAULT '';
-ALTER TABLE runs ADD COLUMN fork_at TEXT NOT NULL DEFAULT '';
-ALTER TABLE runs ADD COLUMN simulated INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX runs_by_fork ON runs (fork_of, place) WHERE fork_of != '';
+-- Tickets are listed by tenant, and with those of teams inside the team.
+ALTER TABLE tickets ADD COLUMN tenant TEXT NOT NULL DEFAULT '';
+ALTER TABLE tickets ADD COLUMN whole TEXT NOT NULL DEFAULT '';
+UPDATE tickets SET tenant = r.tenant, whole = CASE WHEN top.team != r.team THEN top.team ELSE '' END
+  FROM runs r LEFT JOIN runs top ON top.run = r.root WHERE r.run = tickets.run;
+CREATE INDEX tickets_by_tenant ON tickets (team, tenant, status, seq);
+CREATE INDEX tickets_inside ON tickets (whole, status, seq) WHERE whole != '';
+CREATE INDEX tickets_inside_by_tenant ON tickets (whole, tenant, status, seq) WHERE whole != '';

@@ -20,8 +20,8 @@ _SUMS = ", ".join(
     )
 )  # fmt: skip
 _OPEN = (
-    "runs INDEXED BY runs_open WHERE state IN ('running', 'waiting') AND parent = '' AND team = ?"
-    " AND state = ?"
+    "runs INDEXED BY runs_open WHERE state IN ('running', 'waiting') AND parent = ''"
+    " AND fork_of = '' AND team = ? AND state = ?"
 )
 _Sums = tuple[int, float, float, int, float, int, int, int]
 _Summed = tuple[int, tuple[str, ...], int, _Sums]
@@ -59,7 +59,7 @@ class UsageRows(Database):
         dead = (
             "SELECT count(*) FROM runs INDEXED BY runs_dead WHERE team = ?"
             " AND state IN ('failed', 'partial') AND (state = 'failed' OR error != '')"
-            " AND parent = '' AND dropped = ''"
+            " AND parent = '' AND dropped = '' AND fork_of = ''"
         )
         lights = "SELECT of, key, state, at FROM breakers WHERE team = ? ORDER BY of, key"
 

@@ -41,6 +41,7 @@ _STATES = ("running", *get_args(Status))
 @click.option("--min-seconds", type=click.FloatRange(0), help="Worked on for at least this long.")
 @click.option("--max-seconds", type=click.FloatRange(0), help="Worked on for at most this long.")
 @click.option("--children", is_flag=True, help="Also runs that other runs gave work to.")
+@click.option("--forks", is_flag=True, help="Also forks of runs.")
 @click.option(
     "--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most."
 )
@@ -62,6 +63,7 @@ def runs(
     min_seconds: float | None,
     max_seconds: float | None,
     children: bool,
+    forks: bool,
     limit: int,
     after: str,
     as_json: bool,
@@ -81,7 +83,7 @@ def runs(
 
     wanted = RunFilter(
         text, thread, specialist, states, tenant, release, since, until, min_usd, max_usd,
-        min_seconds, max_seconds, children,
+        min_seconds, max_seconds, children, forks,
     )  # fmt: skip
     page = _found(project, wanted, after, limit)
     if as_json:
@@ -133,6 +135,7 @@ def _show(lines: "Sequence[RunLine]") -> None:
     for line in lines:
         state = "plain" if line.state == "running" else STATUS_TONE[line.state]
         says = f"{line.state} ({line.error})" if line.error else line.state
+        says += f", fork of {short(line.fork_of)}" if line.fork_of else ""
         made.add_row(
             Text(short(line.run) if out.is_terminal else line.run),
             f"{datetime.fromtimestamp(line.created).astimezone():%Y-%m-%d %H:%M}",

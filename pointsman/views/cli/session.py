@@ -229,7 +229,7 @@ async def ticket_of(team: Team, name: str) -> Ticket:
 
 async def run_of(team: Team, name: str) -> str:
     """The run of that id or unique beginning of one. Raises NotFound or BadInput."""
-    found = _matching(name, [row.run for row in await team.runs(limit=5000)])
+    found = _matching(name, [row.run for row in await team.runs(limit=5000, forks=True)])
     if len(found) > 1:
         raise _several("run", name, found)
     return found[0] if found else name

@@ -19,6 +19,7 @@ def card(ticket: Ticket) -> JsonObject:
     words = KINDS[ticket.kind]
     return {
         "id": ticket.id,
+        "run": ticket.run,
         "kind": ticket.kind,
         "status": ticket.status,
         "stakes": ticket.stakes,

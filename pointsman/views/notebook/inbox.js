@@ -153,10 +153,16 @@ class Card {
       element("div", { class: "pm-why" }, data.reason),
       element("div", { class: "pm-changes" }, this.changes()),
       element("div", { class: "pm-args" }, this.form.map((field) => this.row(field))),
-      element("div", { class: "pm-dim pm-facts" }, data.facts.join(" · ")),
+      element("div", { class: "pm-dim pm-facts" }, data.facts.join(" · "), this.link()),
       ...(this.open ? this.actions() : [this.ended()]), this.error, this.note);
     this.say(this.said.error, this.said.note);
     this.tick();
+  }
+
+  // To the run's own page, where there is one.
+  link() {
+    const runs = this.inbox.model.get("runs");
+    return runs ? [" · ", element("a", { href: runs + encodeURIComponent(this.data.run) }, "see the run")] : [];
   }
 
   changes() {

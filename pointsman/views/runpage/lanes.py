@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pointsman.evals.page.escaped import safe
 from pointsman.nodes.event import RunEnded
 from pointsman.teams.replay.record import RunRecord, StepRecord
+from pointsman.views.runpage.given import kind, place
 
 WIDE, HIGH, TOP = 150, 34, 44
 PEOPLE = "people"
@@ -42,15 +43,15 @@ def _arrows(record: RunRecord) -> list[_Arrow]:
     found: list[_Arrow] = []
     asker, before = record.request.sender, ""
     for step in record.steps:
-        to, kind = _place(step), _kind(step)
+        to, what = place(step), kind(step)
         frm = before if before == "route" else _sender(step, asker)
         before = to
         if step.name.rpartition("~")[2] in ("intake",):
             found.append(_Arrow(asker, "route", "request"))
         elif step.name.rpartition("~")[2] == "finish":
-            found.append(_Arrow(frm, asker, kind or "end"))
+            found.append(_Arrow(frm, asker, what or "end"))
         elif to != "route" or found[-1:] != [_Arrow(asker, "route", "request")]:
-            found.append(_Arrow(frm, to, "decide" if frm == PEOPLE else kind))
+            found.append(_Arrow(frm, to, "decide" if frm == PEOPLE else what))
         found += [
             _Arrow(to, PEOPLE, "asks")
             for one in step.events
@@ -59,19 +60,10 @@ def _arrows(record: RunRecord) -> list[_Arrow]:
     return found
 
 
-def _place(step: StepRecord) -> str:
-    return step.specialist or step.name.partition(":")[2] or step.name
-
-
 def _sender(step: StepRecord, asker: str) -> str:
     if step.name.endswith(":execute"):
         return PEOPLE if step.sender else asker
     return step.sender or asker
-
-
-def _kind(step: StepRecord) -> str:
-    payload = step.message.get("payload")
-    return str(payload.get("kind", "")) if isinstance(payload, dict) else ""
 
 
 def _lane(name: str, x: int, height: int) -> str:

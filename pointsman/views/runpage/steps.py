@@ -9,6 +9,7 @@ from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.event import RunStarted
 from pointsman.teams.replay.record import CallRecord, ReadRecord, RunRecord, StepRecord
 from pointsman.views.cli.wording import Line, line_of, money, seconds
+from pointsman.views.runpage.given import kind, payload, words
 from pointsman.views.visible import visible
 
 
@@ -72,23 +73,14 @@ def _line(line: Line) -> str:
 
 
 def _message(step: StepRecord) -> str:
-    payload = step.message.get("payload")
-    if not isinstance(payload, dict):
+    said = payload(step)
+    if not said:
         return ""
-    kind, text = str(payload.get("kind", "")), _text(payload)
-    whole = f"<details><summary>the whole message</summary><pre>{_json(payload)}</pre></details>"
+    whole = f"<details><summary>the whole message</summary><pre>{_json(said)}</pre></details>"
     return (
-        f'<div class="turn"><div class="who">{safe(step.sender)} gives: {safe(kind)}</div>'
-        f"<pre>{safe(text)}</pre>{whole}</div>"
+        f'<div class="turn"><div class="who">{safe(step.sender)} gives: {safe(kind(step))}</div>'
+        f"<pre>{safe(words(said))}</pre>{whole}</div>"
     )
-
-
-def _text(payload: JsonObject) -> str:
-    text = payload.get("text")
-    request = payload.get("request")
-    if text is None and isinstance(request, dict):
-        text = request.get("text")
-    return str(text or "")
 
 
 def _call(call: CallRecord) -> str:

@@ -69,6 +69,8 @@ class _State:
     """What is known of a ticket: a change of it is news."""
 
     tenant: str
+    waits: bool
+    """For a person; else it is approved, and what it asks for is under way."""
     marks: tuple[str, ...]
 
 
@@ -175,10 +177,13 @@ class Feed:
         self._quiet = 0 if tail.events else self._quiet + 1
         if moved:
             self._tell(lambda tenant: _runs(tail.events, tenant, tail.next))
-        if not tail.events and self._quiet % QUIET_LOOKS:
-            return
-        if not tail.events or any(e.event.kind in _TICKETS for _, e in tail.events):
+        resting = not tail.events and self._quiet % QUIET_LOOKS
+        under = any(not state.waits for state in self._tickets.values())
+        told = any(e.event.kind in _TICKETS for _, e in tail.events)
+        if under or told or not (tail.events or resting):
             await self._look_at_tickets()
+        if resting:
+            return
         pages = {
             tenant: _frame("overview", await overview_page(self._team, tenant))
             for tenant in {reader.tenant for reader in self._readers}
@@ -191,14 +196,15 @@ class Feed:
         changed = [t for t in {**before, **now} if before.get(t) != now.get(t)]
         if not changed:
             return
-        for gone in before.keys() - now.keys():
-            if gone not in self._closed:
-                self.closed(gone)
+        for one in changed:
+            waited, waits = (one in state and state[one].waits for state in (before, now))
+            if waited and not waits and one not in self._closed:
+                self.closed(one)
         whose = {t: (now.get(t) or before[t]).tenant for t in changed}
 
         def news(tenant: str) -> bytes:
             mine = tuple(t for t in changed if tenant in ("", whose[t]))
-            waiting = sum(1 for state in now.values() if tenant in ("", state.tenant))
+            waiting = sum(1 for s in now.values() if s.waits and tenant in ("", s.tenant))
             return (
                 _frame("ticket", shapes.FeedTicket(tickets=mine, waiting=waiting)) if mine else b""
             )
@@ -206,7 +212,11 @@ class Feed:
         self._tell(news)
 
     async def _standing(self) -> Mapping[str, _State]:
-        return {t.id: _State(t.tenant, _marks(t)) for t in await self._team.tickets()}
+        """The tickets that wait, and those that are approved and not carried out yet: their end is
+        no event of the record."""
+        waiting = await self._team.tickets()
+        under = await self._team.tickets(status="approved")
+        return {t.id: _State(t.tenant, t.open, _marks(t)) for t in (*waiting, *under)}
 
     def _tell(self, made: "Made") -> None:
         frames: dict[str, bytes] = {}

@@ -1,5 +1,6 @@
 """Refusals as JSON: a status, and a `Problem` that says what happened and what to do next."""
 
+import math
 from collections.abc import Mapping
 
 from pydantic import ValidationError
@@ -9,27 +10,30 @@ from pointsman.errors import (
     BadInput,
     Conflict,
     InvalidDecision,
+    InvalidMessage,
     Misconfigured,
     NotFound,
     PointsmanError,
     RateLimited,
     Retryable,
     StoreError,
+    StoreFull,
 )
 from pointsman.views.web.console.shapes import Problem, Shape
 
 JSON = "application/json"
 _STATUS: tuple[tuple[type[PointsmanError], int], ...] = (
     (NotFound, 404),
+    (InvalidMessage, 422),
     (InvalidDecision, 422),
-    (BadInput, 400),
+    (BadInput, 422),
     (Conflict, 409),
     (RateLimited, 429),
     (Retryable, 503),
-    (Misconfigured, 422),
+    (StoreFull, 507),
     (StoreError, 503),
 )
-"""The first that fits counts."""
+"""The first that fits counts; what is not here is a fault of the server."""
 
 
 class Refusal(Exception):
@@ -46,8 +50,17 @@ class Refusal(Exception):
     def response(self) -> Response:
         """It as an answer."""
         after = self.problem.retry_after
-        more = {} if after is None else {"Retry-After": str(max(1, round(after + 0.5)))}
-        return answer(self.problem, self.status, more)
+        return answer(self.problem, self.status, retry_header(after))
+
+
+def retry_header(after: float | None) -> dict[str, str]:
+    """The header that says after how many seconds it is worth trying again; None: no header."""
+    return {} if after is None else {"Retry-After": str(max(1, math.ceil(after)))}
+
+
+def status_of(error: PointsmanError) -> int:
+    """The status of an answer that tells of an error."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
 def answer(shape: Shape, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -59,7 +72,8 @@ def refusal_of(error: PointsmanError | ValidationError) -> Refusal:
     """The refusal that says of an error what went wrong."""
     if isinstance(error, ValidationError):
         return Refusal(422, "Unfit", sentence(error), hint="Nothing was changed.")
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    # What a person set on the page does not fit: a model that is none, a prompt that is broken.
+    status = 422 if isinstance(error, Misconfigured) else status_of(error)
     after = error.retry_after if isinstance(error, Retryable) else None
     if status == 503 and after is None:
         after = 1.0
@@ -69,5 +83,5 @@ def refusal_of(error: PointsmanError | ValidationError) -> Refusal:
 def sentence(error: ValidationError) -> str:
     """The first thing that is wrong with what was sent. Never the value itself."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(str(part) for part in first["loc"])[:200]
     return f"{where}: {first['msg']}." if where else f"{first['msg']}."

@@ -7,10 +7,12 @@ import pytest
 from pointsman.errors import BadInput, Conflict
 from pointsman.nodes.gateway.scripted import ScriptedTransport
 from pointsman.teams.replay.fork import Fork
+from pointsman.teams.search import RunFilter
 from pointsman.teams.tape import SIMULATED
 from pointsman.teams.team import Team
 from pointsman.teams.tickets import Approve
 from tests.flow.shop import Shop, script, shop_team
+from tests.nodes.collected import collected
 
 WORK = "lookup INV-1 > refund INV-1 5 + note hello"
 
@@ -91,6 +93,30 @@ async def test_a_fork_is_apart(home: Path) -> None:
     said = [turn.content for turn in model.requests[-1].turns if turn.role == "user"]
     assert said == [WORK, "say more"]
     assert later.status == "done"
+
+
+async def test_a_fork_is_no_figure_but_for_what_it_cost(home: Path) -> None:
+    """No list, overview or metric knows it; the model calls that it really made count, and those
+    from the record do not."""
+    team = shop_team(home)
+    run = await done(team)
+    before = await team.overview()
+    with collected() as seen:
+        fork = await team.fork(run, Fork(at="1.1:billing", answers="live"))
+        calls = sum(point.count for point in seen.points("gen_ai.client.operation.duration"))
+        moved = {name for name in seen.names() if seen.points(name)}
+    assert (await team.result(fork)).model_calls == calls == 1
+    assert not moved & {"pointsman.runs.started", "pointsman.runs.ended"}
+    assert "gen_ai.invoke_workflow.duration" not in moved
+    after = await team.overview()
+    assert after.spend.calls == before.spend.calls + 1
+    assert (after.ended, after.edges, after.specialists) == (
+        before.ended, before.edges, before.specialists,
+    )  # fmt: skip
+    assert [line.run for line in (await team.search()).lines] == [run]
+    assert [row.run for row in await team.runs()] == [run]
+    found = (await team.search(RunFilter(forks=True))).lines
+    assert [(line.run, line.fork_of) for line in found] == [(fork, run), (run, "")]
 
 
 async def test_what_cannot_be_forked_says_why(home: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from pointsman.errors import BadInput, Conflict, NotFound
 from pointsman.guardrails.policy import ApprovalPolicy, PolicyRule
+from pointsman.nodes import conventions as names
 from pointsman.nodes.gateway.scripted import ScriptedTransport
 from pointsman.nodes.specialist import Specialist
 from pointsman.nodes.tool import tool
@@ -15,8 +16,11 @@ from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.team import Team
 from pointsman.teams.tickets import Approve, Edit, Reject
 from tests.flow.shop import Shop, script, shop_team
+from tests.nodes.collected import collected
+from tests.nodes.spans import recorded_spans
 
 ALLOW_ALL = ApprovalPolicy(rules=(PolicyRule("all", "allow"),))
+GAUGES = {m.name for m in names.METRICS if m.instrument in ("gauge", "observed")}
 WORK = "lookup INV-1 > refund INV-1 5 + note hello"
 
 
@@ -47,6 +51,21 @@ async def test_the_same_again_differs_nowhere_and_touches_nothing(home: Path) ->
     assert model.requests == []
     assert Shop(home).wrote() == wrote
     assert sorted(path.name for path in home.iterdir()) == files
+
+
+async def test_a_replay_is_in_no_trace_and_moves_no_metric(home: Path) -> None:
+    """Of a run that left both: visits, calls, tickets, tools and its end."""
+    with recorded_spans() as exporter, collected() as seen:
+        run = await decided(shop_team(home))
+        assert {s.name.split(" ")[0] for s in exporter.get_finished_spans()} >= {
+            "invoke_workflow", "invoke_agent", "chat", "execute_tool", names.TICKET_SPAN,
+        }  # fmt: skip
+        assert seen.points("gen_ai.invoke_agent.duration")
+    with recorded_spans() as exporter, collected() as seen:
+        assert (await shop_team(home).replay(run)).divergences == ()
+        assert exporter.get_finished_spans() == ()
+        moved = [name for name in seen.names() if name not in GAUGES and seen.points(name)]
+    assert moved == []
 
 
 async def test_a_run_that_waits_is_replayed_as_far_as_it_went(home: Path) -> None:

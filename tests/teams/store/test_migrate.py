@@ -20,7 +20,7 @@ from pointsman.teams.store.migrate import SCHEMA_VERSION, STEPS
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Approve, action_digest
 from pointsman.teams.usage import DAY, UsageWanted
-from tests.contracts.store import NOW, a_result, a_run, claim
+from tests.contracts.store import NOW, a_result, a_run, a_ticket, claim
 
 SCHEMA_1 = (Path(__file__).parent / "schema_1.sql").read_text()
 
@@ -131,6 +131,41 @@ async def test_tickets_of_schema_1_are_as_they_were(store: SqliteStore) -> None:
             k: v for k, v in was.items() if k not in times
         }
     assert await store.decided_runs("shop") == ("r1",)
+
+
+async def test_tickets_of_schema_4_get_their_tenant_and_the_team_they_work_for(
+    tmp_path: Path,
+) -> None:
+    """From their runs: of the tenant, and on the pages of the team at the top."""
+    path = tmp_path / "pointsman.db"
+    _schema_4(path)
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM tickets")
+        db.execute("UPDATE runs SET team = 'mall', tenant = 'bolt' WHERE run = 'r1'")
+        db.execute("UPDATE runs SET parent = 'r1', root = 'r1', tenant = 'bolt' WHERE run = 'r2'")
+        for n, (name, run) in enumerate((("a", "r2"), ("b", "r3"), ("c", "r3")), 1):
+            body = a_ticket(name, run=run).model_dump_json()
+            db.execute(
+                "INSERT INTO tickets (id, seq, team, run, status, ticket)"
+                " VALUES (?, ?, 'shop', ?, 'pending', ?)",
+                (name, n, run, body),
+            )
+    db.close()
+    store = SqliteStore(path)
+    found = {
+        (team, tenant): [
+            ticket.id
+            for ticket in (
+                await store.ticket_page(team, inside=("shop",), tenant=tenant)
+            ).tickets
+        ]
+        for team in ("shop", "mall") for tenant in ("", "acme", "bolt")
+    }  # fmt: skip
+    assert found == {
+        ("shop", ""): ["a", "b", "c"], ("shop", "acme"): ["b", "c"], ("shop", "bolt"): ["a"],
+        ("mall", ""): ["a"], ("mall", "acme"): [], ("mall", "bolt"): ["a"],
+    }  # fmt: skip
+    await store.aclose()
 
 
 async def test_tickets_of_schema_1_go_on(store: SqliteStore) -> None:

@@ -16,7 +16,7 @@ from pointsman.teams.overview import overview
 from pointsman.teams.search import NEWEST, RunFilter, search
 from pointsman.teams.store.lists import LOOKED
 from pointsman.teams.store.migrate import SCHEMA_VERSION, script
-from pointsman.teams.store.rows import BEGINNING, Wanted
+from pointsman.teams.store.rows import BEGINNING, TicketPage, Wanted
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.usage import DAY, plotted
 from tests.contracts.rows import a_result, a_run, a_ticket
@@ -41,7 +41,7 @@ def _runs() -> Iterator[tuple[object, ...]]:
             int(made * 1e6), f"parcel {n} is late", dice.random() if came else None,
             dice.choice(WHO) if came else "", "ModelAuth" if state == "failed" else "",
             ("", "v1", "v2")[n % 3], made + 9 if came else None,
-            f"r{n - 1:06}" if n % 4 == 3 else "",
+            f"r{n - 1:06}" if n % 4 == 3 else "", f"r{n - 2:06}" if n % 8 == 6 else "",
         )  # fmt: skip
 
 
@@ -54,9 +54,10 @@ def _fill(path: Path) -> None:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         columns = (
             "run, team, thread, tenant, request, state, root_thread, nested, seconds, result,"
-            " created, place, text, usd, specialist, error, release, ended, parent"
+            " created, place, text, usd, specialist, error, release, ended, parent,"
+            " fork_of"
         )
-        marks = ",".join("?" * 19)
+        marks = ",".join("?" * 20)
         db.executemany(f"INSERT INTO runs ({columns}) VALUES ({marks})", _runs())
         db.execute(
             "INSERT INTO run_texts (rowid, request, answer) SELECT place, text, '' FROM runs"
@@ -69,8 +70,9 @@ def _fill(path: Path) -> None:
         )
         ticket = a_ticket().model_dump_json()
         db.execute(
-            "INSERT INTO tickets (id, seq, team, run, status, ticket) SELECT run, rowid, team, run,"
-            " CASE WHEN state = 'waiting' THEN 'pending' ELSE 'approved' END, ? FROM runs"
+            "INSERT INTO tickets (id, seq, team, run, status, tenant, whole, ticket)"
+            " SELECT run, rowid, team, run, CASE WHEN state = 'waiting' THEN 'pending' ELSE"
+            " 'approved' END, tenant, CASE team WHEN 'other' THEN 'shop' ELSE '' END, ? FROM runs"
             " WHERE rowid % 3 = 0",
             (ticket,),
         )
@@ -145,6 +147,8 @@ def assert_indexed(store: Watched) -> None:
 SEARCHES = (
     RunFilter(),
     RunFilter(children=True),
+    RunFilter(forks=True),
+    RunFilter(forks=True, tenant="acme", text="late"),
     RunFilter(text="parcel"),
     RunFilter(text="late 77", tenant="acme"),
     RunFilter(thread="c17"),
@@ -208,17 +212,16 @@ LISTINGS: dict[str, Callable[[SqliteStore], Awaitable[object]]] = {
     "tickets": lambda s: s.tickets("shop", limit=50),
     "pending tickets": lambda s: s.tickets("shop", status="pending", limit=50),
     "tickets of a run": lambda s: s.tickets("shop", run="r000002"),
-    "ticket page": lambda s: s.ticket_page("shop", status="pending", limit=50),
-    "ticket page of a tenant": lambda s: s.ticket_page(
-        "shop", inside=("other",), status="pending", tenant="acme", limit=50
-    ),
     "ticket page of a run": lambda s: s.ticket_page("shop", run="r000002", limit=50),
+    "unfinished": lambda s: s.unfinished("shop", limit=50),
+    "unfinished later": lambda s: s.unfinished("shop", after=int(NOW * 1e6), limit=50),
     "due tickets": lambda s: s.due_tickets("shop", datetime.fromtimestamp(NOW, UTC)),
     "grants": lambda s: s.grants("shop", limit=50),
     "audit": lambda s: s.audit(after=10, limit=50),
     "effects": lambda s: s.effects("r000002"),
     "events": lambda s: s.events("r000002"),
     "page": lambda s: s.page("shop", Wanted(), after=BEGINNING, limit=50),
+    "page without forks": lambda s: s.page("shop", Wanted(forks=False), after=BEGINNING, limit=50),
     "page of a run": lambda s: s.page("shop", Wanted(run="r000002"), limit=50),
     "messages": lambda s: s.logged(a_run("r099999", thread="c17"), after=0, limit=9),
     "tail": lambda s: s.tail("shop", after=199_900, limit=50),
@@ -240,3 +243,36 @@ async def test_a_listing_uses_an_index(store: Watched, name: str) -> None:
     """What people and the console look at, besides searches."""
     await LISTINGS[name](store)
     assert_indexed(store)
+
+
+TICKETS: dict[str, Callable[[SqliteStore, int], Awaitable[TicketPage]]] = {
+    "of a status": lambda s, n: s.ticket_page("shop", status="pending", after=n, limit=20),
+    "of every status": lambda s, n: s.ticket_page("shop", after=n, limit=20),
+    "of teams inside": lambda s, n: s.ticket_page(
+        "shop", inside=("other", "third"), after=n, limit=20
+    ),
+    "of a tenant": lambda s, n: s.ticket_page("shop", tenant="acme", after=n, limit=20),
+    "of a tenant, inside": lambda s, n: s.ticket_page(
+        "shop", inside=("other",), status="approved", tenant="bolt", after=n, limit=20
+    ),
+    "of a tenant that has none": lambda s, n: s.ticket_page(
+        "shop", inside=("other",), tenant="nobody", after=n, limit=20
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TICKETS)
+async def test_a_page_of_tickets_is_read_from_its_index(store: Watched, name: str) -> None:
+    """The first page and a later one: nothing is sorted, no other's tickets are gone through."""
+    thousands = count()
+    db: list[sqlite3.Connection] = []
+    await store._read(db.append)  # pyright: ignore[reportPrivateUsage] (SQLite's own count)
+    await TICKETS[name](store, 0)
+    assert_indexed(store)
+    for sql, plan in store.plans:
+        assert not any("TEMP B-TREE" in line for line in plan), (sql, plan)
+    db[0].set_progress_handler(lambda: next(thousands) < 0, 1_000)
+    await TICKETS[name](store, 60_000)
+    db[0].set_progress_handler(None, 0)
+    # 20 tickets of 33,000, from the middle: some 50 instructions each.
+    assert next(thousands) <= 5

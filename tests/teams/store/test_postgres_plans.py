@@ -44,7 +44,8 @@ _FILL = (
     """INSERT INTO events (run, seq, at, kind, event, place) SELECT run, value, created,
     'fell_back', %(event)s, row_number() OVER (ORDER BY place, value)
     FROM runs, generate_series(0, 1) value""",
-    """INSERT INTO tickets (id, team, run, kind, status, ticket) SELECT run, team, run, 'approval',
+    """INSERT INTO tickets (id, team, run, tenant, kind, status, ticket)
+    SELECT run, team, run, tenant, 'approval',
     CASE WHEN state = 'waiting' THEN 'pending' ELSE 'approved' END, %(ticket)s FROM runs
     WHERE substr(run, 2)::int %% 3 = 0 ORDER BY place""",
     """INSERT INTO log (team, tenant, thread, run, message_id, message)
@@ -52,7 +53,8 @@ _FILL = (
     """INSERT INTO grants (id, team, tool, live, created, body)
     SELECT run, team, 't', FALSE, created, '{}' FROM runs WHERE team = 'other' LIMIT 1000""",
     """INSERT INTO usage SELECT DISTINCT team, value, 'run_ended',
-    (created / value)::bigint * value, tenant, specialist, '', '', state, substr(run, 2)::int %% 5, 0, 1, 1.0, 0.0, 0, 0.0, 0, 0, 0
+    (created / value)::bigint * value,
+    tenant, specialist, '', '', state, substr(run, 2)::int %% 5, 0, 1, 1.0, 0.0, 0, 0.0, 0, 0, 0
     FROM runs, (VALUES (300), (86400)) w (value)""",
 )
 

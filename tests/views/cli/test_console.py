@@ -126,7 +126,7 @@ def test_tls_files_that_are_none(shop: Shop, tmp_path: Path) -> None:
     bad = tmp_path / "bad.pem"
     bad.write_text("no certificate")
     missing = shop.invoke("console", "--tls-cert", "x.pem", "--tls-key", "y.pem")
-    broken = shop.pointsman("console", "--port", "0", "--tls-cert", str(bad), "--tls-key", str(bad))
+    broken = shop.invoke("console", "--port", "0", "--tls-cert", str(bad), "--tls-key", str(bad))
     half = shop.invoke("console", "--tls-cert", str(bad))
     assert (missing.code, broken.code, half.code) == (1, 1, 2)
     assert "x.pem" in missing.err
@@ -141,9 +141,10 @@ def test_it_does_not_listen_beyond_this_machine_by_itself(shop: Shop) -> None:
     assert "token" in done.err
 
 
-def test_a_key_of_a_proxy_that_is_too_short(shop: Shop) -> None:
+def test_a_key_of_a_proxy_that_is_too_short(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is refused at the start."""
-    done = shop.pointsman("console", environ={"POINTSMAN_PROXY_KEY": "short"})
+    monkeypatch.setenv("POINTSMAN_PROXY_KEY", "short")
+    done = shop.invoke("console")
     assert done.code == 1
     assert "POINTSMAN_PROXY_KEY" in done.err
 

@@ -54,6 +54,10 @@ def test_fork_asks_with_another_prompt(shop: "Shop", tmp_path: Path) -> None:
     said = json.loads(done.out)
     assert (said["fork_of"], said["fork_at"]) == (run, "1.0:orders")
     assert f"of {run} from 1.0:orders on" in shop.invoke("show", said["run"]).out
+    assert said["run"] not in shop.invoke("runs").out
+    listed = json.loads(shop.invoke("runs", "--forks", "--json").out)["runs"]
+    assert [(one["run"], one["fork_of"]) for one in listed] == [(said["run"], run), (run, "")]
+    assert f"fork of {run[:8]}" in shop.invoke("runs", "--forks").out
 
 
 def test_fork_says_what_fits_nothing(shop: "Shop") -> None:

@@ -137,9 +137,7 @@ class Served:
         result = await self.team.run(text, tenant=tenant)
         async with self.page("ana") as page:
             cards = cast("list[Json]", (await page.get("/console/tickets")).json()["cards"])
-        return next(
-            one for one in cards if f"run {result.run[:8]}" in cast("list[str]", one["facts"])
-        )
+        return next(one for one in cards if one["run"] == result.run)
 
     async def raw(self, text: bytes) -> bytes:
         """What the server says to these bytes."""

@@ -5,11 +5,14 @@ import json
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
 import httpx
 
+from pointsman.teams.claim import claim
+from pointsman.teams.tickets import Approve
 from pointsman.views.web.console.live import OF_SESSION
 from pointsman.views.web.feed import FRAMES, Feed, Reader
 from tests.views.web.served import Json, Page, Served, served, shop
@@ -88,6 +91,27 @@ async def test_a_decision_is_news(web: Served) -> None:
         assert ticket == {"tickets": [card["id"]], "waiting": 0}
         decided = (await page.get("/console/tickets", decided="1")).json()["cards"]
         assert [(one["id"], one["status"]) for one in decided] == [(card["id"], "rejected")]
+
+
+async def test_what_is_carried_out_is_news(web: Served, tmp_path: Path) -> None:
+    """An approved ticket is told once it was decided, and again when it was carried out: here by
+    another process, which is slow."""
+    card = await web.ticket()
+    ticket = await web.team.ticket(str(card["id"]))
+    async with web.page("vera") as page, feed(page) as events:
+        await events.next("overview")
+        async with web.team.sessions.services() as services:
+            approve = Approve(by="ana", digest=ticket.shows)
+            await claim(web.team.spec, services.store, ticket.id, approve, datetime.now(UTC))
+        _, told = await events.next("ticket")
+        assert told == {"tickets": [card["id"]], "waiting": 0}
+        assert (await web.team.ticket(ticket.id)).status == "approved"
+        async with shop(tmp_path / "state") as other:
+            await other.resume(ticket.run)
+        _, told = await events.next("ticket")
+        assert told == {"tickets": [card["id"]], "waiting": 0}
+        (shown,) = (await page.get("/console/tickets", decided="1")).json()["cards"]
+        assert shown["status"] == "executed"
 
 
 async def test_what_was_missed_is_told_again(web: Served) -> None:

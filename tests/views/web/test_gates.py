@@ -1,15 +1,26 @@
 """What every request passes, and what every answer says."""
 
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.views.web.served import Served, served
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src 'self' data:; frame-ancestors 'none'"
 )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Served]:
+    """One server for all of them: nothing here changes what it holds."""
+    async with served(tmp_path_factory.mktemp("gates")) as running:
+        yield running
 
 
 @pytest.mark.parametrize(
@@ -230,4 +241,4 @@ async def test_an_answer_that_takes_too_long_is_given_up(
 
         monkeypatch.setattr(type(web.team), "overview", slow)
         found = await page.get("/console/overview")
-    assert (found.status_code, found.headers["retry-after"]) == (503, "6")
+    assert (found.status_code, found.headers["retry-after"]) == (503, "5")

@@ -14,6 +14,13 @@ from pointsman.teams.store.postgres.places import FIRST
 from pointsman.teams.store.rows import BEGINNING, EventPage, Place, Wanted
 from pointsman.teams.tape import StepTape
 
+_CALLED_OUT: LiteralString = (
+    # As it is stored, without blanks. In a text the quotation marks have backslashes.
+    "(e.kind IN ('model_failed', 'hedged')"
+    " OR (e.kind = 'model_called' AND strpos(e.event, '\"source\":\"model\"') > 0))"
+)
+"""As `called_out`."""
+
 
 class EventRows(Database):
     """The part of the store that keeps what happened."""
@@ -28,7 +35,7 @@ class EventRows(Database):
     ) -> None:
         sql = (
             "UPDATE runs SET seconds = seconds + %s, seconds_left = seconds_left - %s"
-            " WHERE run = %s RETURNING team, tenant, seconds, parent"
+            " WHERE run = %s RETURNING team, tenant, seconds, parent, fork_of"
         )
 
         def work(db: Db) -> None:
@@ -119,4 +126,6 @@ def _where(
     if wanted.kinds:
         where.append("e.kind = ANY(%s)")
         values.append(list(wanted.kinds))
+    if not wanted.forks:
+        where.append(f"(r.fork_of = '' OR {_CALLED_OUT})")
     return " AND ".join(where), values

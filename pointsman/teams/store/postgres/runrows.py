@@ -70,9 +70,10 @@ class RunRows(Database):
         return found[0] if found else None
 
     async def runs(
-        self, team: str, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100
-    ) -> tuple[RunRow, ...]:
-        wanted = RunFilter(thread=thread, states=tuple(states), children=True)
+        self, team: str, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100,
+        forks: bool = False,
+    ) -> tuple[RunRow, ...]:  # fmt: skip
+        wanted = RunFilter(thread=thread, states=tuple(states), children=True, forks=forks)
         columns: LiteralString = f"{RUN}, place"
         rest = searchrows.rest(team, wanted)
         also: tuple[LiteralString, list[object]] = (f" AND {rest[0]}", rest[1])

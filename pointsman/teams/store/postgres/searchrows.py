@@ -20,7 +20,7 @@ from pointsman.teams.store.postgres.words import question, vector
 
 _LINE: LiteralString = (
     "r.place, r.run, r.team, r.thread, r.tenant, r.state, r.specialist, r.text, r.created, r.ended,"
-    " r.seconds, r.usd, r.calls, r.error, r.release, r.parent"
+    " r.seconds, r.usd, r.calls, r.error, r.release, r.parent, r.fork_of"
 )
 _COLUMNS: dict[str, LiteralString] = {
     "": "",
@@ -141,6 +141,8 @@ def rest(team: str, wanted: RunFilter) -> _Sql:
             values.append(value)
     if not wanted.children:
         where.append("r.parent = ''")
+    if not wanted.forks:
+        where.append("r.fork_of = ''")
     return " AND ".join(where), values
 
 

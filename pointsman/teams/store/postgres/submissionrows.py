@@ -3,11 +3,13 @@
 # ruff: noqa: S608 (psycopg's types take literal strings only)
 
 from collections.abc import Sequence
-from typing import LiteralString
+from typing import LiteralString, get_args
 
 from pointsman.teams.store.postgres.database import Database, Db
 from pointsman.teams.store.rows import Submitted, TicketPage
 from pointsman.teams.tickets import Ticket, TicketStatus
+
+_Sql = tuple[LiteralString, list[object]]
 
 
 class SubmissionRows(Database):
@@ -47,28 +49,57 @@ class SubmissionRows(Database):
         self, team: str, *, inside: Sequence[str] = (), status: TicketStatus | None = None,
         tenant: str = "", run: str = "", after: int = 0, limit: int = 100,
     ) -> TicketPage:  # fmt: skip
-        # A team inside this one may work for others too: the run at the top tells.
-        join: LiteralString = "JOIN runs r ON r.run = t.run"
-        where: list[LiteralString] = ["t.team = %s", "t.seq > %s"]
-        values: list[object] = [team, after]
-        if inside:
-            join += " LEFT JOIN runs top ON top.run = r.root"
-            where[0] = "t.team = ANY(%s) AND (t.team = %s OR top.team = %s)"
-            values[:1] = [team, *inside], team, team
-        if status:
-            where.append("t.status = %s")
-            values.append(status)
-        if tenant:
-            where.append("r.tenant = %s")
-            values.append(tenant)
         if run:
-            below: LiteralString = "SELECT run FROM runs WHERE root = %s AND root <> ''"
-            where.append(f"t.run IN (SELECT %s::text UNION ALL {below})")
-            values += run, run
-        sql: LiteralString = (
-            f"SELECT t.seq, t.ticket FROM tickets t {join} WHERE {' AND '.join(where)}"
-            " ORDER BY t.seq LIMIT %s"
-        )
+            sql, values = _of_run(team, inside, run, status, tenant, after)
+        else:
+            sql, values = _from_index(team, inside, status, tenant, after)
         rows = await self._read(lambda db: db.execute(sql, (*values, limit + 1)).fetchall())
         found = tuple(Ticket.model_validate_json(text) for _, text in rows[:limit])
         return TicketPage(found, int(rows[limit - 1][0]) if len(rows) > limit else None)
+
+
+def _of_run(
+    team: str, inside: Sequence[str], run: str, status: TicketStatus | None, tenant: str, after: int
+) -> _Sql:
+    """SQL for tickets of a run and of all that works for it. Its last value is yet to be given: how
+    many."""
+    only, more = _only(status, tenant)
+    sql: LiteralString = (
+        'WITH RECURSIVE tree (run) AS (SELECT %s::text COLLATE "C" UNION ALL'
+        " SELECT r.run FROM runs r JOIN tree ON r.parent = tree.run WHERE r.parent <> '')"
+        " SELECT seq, ticket FROM tickets WHERE run = ANY(ARRAY(SELECT run FROM tree))"
+        f" AND (team = %s OR (team = ANY(%s) AND whole = %s)){only} AND seq > %s"
+        " ORDER BY seq LIMIT %s"
+    )
+    return sql, [run, team, list(inside), team, *more, after]
+
+
+def _from_index(
+    team: str, inside: Sequence[str], status: TicketStatus | None, tenant: str, after: int
+) -> _Sql:
+    """SQL for tickets of a team and of those inside it: a part for each status, in the order of its
+    index, so that they are merged and nothing is sorted. Its last value is yet to be given."""
+    own: tuple[LiteralString, list[object]] = ("team = %s", [team])
+    under: tuple[LiteralString, list[object]] = (
+        "whole = %s AND whole <> '' AND team = ANY(%s)",
+        [team, list(inside)],
+    )
+    parts: list[LiteralString] = []
+    values: list[object] = []
+    for one in (status,) if status else get_args(TicketStatus):
+        only, more = _only(one, tenant)
+        for where, of in (own, under) if inside else (own,):
+            parts.append(
+                f"(SELECT seq, ticket FROM tickets WHERE {where}{only} AND seq > %s ORDER BY seq)"
+            )
+            values += [*of, *more, after]
+    every: LiteralString = " UNION ALL ".join(parts)
+    order: LiteralString = " ORDER BY seq" if len(parts) > 1 else ""
+    return every + order + " LIMIT %s", values
+
+
+def _only(status: TicketStatus | None, tenant: str) -> _Sql:
+    sql: LiteralString = (" AND status = %s" if status else "") + (
+        " AND tenant = %s" if tenant else ""
+    )
+    return sql, [one for one in (status, tenant) if one]

@@ -131,10 +131,13 @@ def _frozen(db: Db, ticket: Ticket) -> Ticket:
     if grant is not None:
         ticket = approved_by(ticket, grant)
     db.execute(
-        "INSERT INTO tickets (id, team, run, kind, status, settled, due, ticket)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        (ticket.id, ticket.team, ticket.run, ticket.kind, *ticket_values(ticket)),
-    )
+        "INSERT INTO tickets (id, team, run, kind, tenant, whole, status, settled, due, ticket)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            ticket.id, ticket.team, ticket.run, ticket.kind, *_whose(db, ticket),
+            *ticket_values(ticket),
+        ),
+    )  # fmt: skip
     auditrows.append(db, audit.opened(ticket))
     if grant is not None:
         used = grant.model_copy(update={"uses": grant.uses + 1})
@@ -178,3 +181,13 @@ def _save(db: Db, ticket: Ticket) -> None:
         "UPDATE tickets SET status = %s, settled = %s, due = %s, ticket = %s WHERE id = %s",
         (*ticket_values(ticket), ticket.id),
     )
+
+
+def _whose(db: Db, ticket: Ticket) -> tuple[str, str]:
+    """The tenant of a ticket's run, and the team that it works for; empty where it is its own."""
+    sql = (
+        "SELECT r.tenant, coalesce(top.team, '') FROM runs r LEFT JOIN runs top"
+        " ON top.run = r.root AND top.team <> %s WHERE r.run = %s"
+    )
+    found = db.execute(sql, (ticket.team, ticket.run)).fetchone()
+    return (str(found[0]), str(found[1])) if found else ("", "")

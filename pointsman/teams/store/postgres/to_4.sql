@@ -28,7 +28,7 @@ DROP INDEX runs_dead;
 CREATE INDEX runs_dead ON runs (team, created)
   WHERE failed AND parent = '' AND dropped = '' AND fork_of = '';
 CREATE INDEX runs_open ON runs (team, state, place)
-  WHERE state IN ('running', 'waiting') AND parent = '';
+  WHERE state IN ('running', 'waiting') AND parent = '' AND fork_of = '';
 CREATE UNIQUE INDEX runs_by_place ON runs (place);
 CREATE INDEX runs_listed ON runs (team, place);
 CREATE INDEX runs_by_state ON runs (team, state, place);
@@ -37,7 +37,17 @@ CREATE INDEX runs_by_tenant ON runs (team, tenant, place);
 CREATE INDEX runs_by_specialist ON runs (team, specialist, place) WHERE specialist <> '';
 CREATE INDEX runs_by_release ON runs (team, release, place) WHERE release <> '';
 CREATE INDEX runs_by_fork ON runs (fork_of, place) WHERE fork_of <> '';
+
+-- Tickets are listed by tenant, and with those of teams inside the team.
+ALTER TABLE tickets ADD COLUMN tenant TEXT COLLATE "C" NOT NULL DEFAULT ''; -- its run's
+ALTER TABLE tickets ADD COLUMN whole TEXT COLLATE "C" NOT NULL DEFAULT ''; -- the team it works for
+UPDATE tickets SET tenant = r.tenant,
+  whole = CASE WHEN top.team <> r.team THEN top.team ELSE '' END
+  FROM runs r LEFT JOIN runs top ON top.run = r.root WHERE r.run = tickets.run;
 CREATE INDEX tickets_by_place ON tickets (team, seq);
+CREATE INDEX tickets_by_tenant ON tickets (team, tenant, status, seq);
+CREATE INDEX tickets_inside ON tickets (whole, status, seq) WHERE whole <> '';
+CREATE INDEX tickets_inside_by_tenant ON tickets (whole, tenant, status, seq) WHERE whole <> '';
 CREATE INDEX grants_by_time ON grants (team, created DESC, id);
 
 -- The words of every run's request (weight A) and answer (weight B); see words.py.

@@ -184,13 +184,6 @@ def _batch(db: Db, roots: list[str], before: float, *, dry_run: bool) -> Pruned:
     )
 
 
-def _expire(db: Db, before: float, *, dry_run: bool) -> None:
-    """What is of no run: keys of messages, and letters that somebody has ended."""
-    if not dry_run:
-        db.execute("DELETE FROM submissions WHERE at < %s", (before,))
-        db.execute("DELETE FROM letters WHERE state <> 'open' AND ended < %s", (before,))
-
-
 def _gone(
     db: Db, table: LiteralString, column: LiteralString, names: list[str], *, dry_run: bool
 ) -> int:
@@ -202,10 +195,11 @@ def _gone(
 
 
 def _crossed(db: Db, before: float, *, dry_run: bool) -> None:
-    """Payloads by reference, and letters that somebody has ended."""
+    """Payloads by reference, keys of messages, and letters that somebody has ended."""
     if dry_run:
         return
     db.execute("DELETE FROM payloads WHERE at < %s", (before,))
+    db.execute("DELETE FROM submissions WHERE at < %s", (before,))
     db.execute("DELETE FROM letters WHERE state <> 'open' AND ended < %s", (before,))
 
 

@@ -26,7 +26,7 @@ _GROUPS: dict[str, LiteralString] = {
 }
 _OPEN: LiteralString = (
     "SELECT count(*), min(created) FROM runs WHERE state IN ('running', 'waiting')"
-    " AND parent = '' AND team = %s AND state = %s"
+    " AND parent = '' AND fork_of = '' AND team = %s AND state = %s"
 )
 
 

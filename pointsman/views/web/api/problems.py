@@ -2,7 +2,6 @@
 told, and with which status."""
 
 import logging
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,20 +10,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from pointsman.errors import (
-    BadInput,
     Busy,
     Conflict,
     InvalidDecision,
     InvalidMessage,
-    NotFound,
     PointsmanError,
     RateLimited,
     Retryable,
-    StoreError,
-    StoreFull,
 )
 from pointsman.views.web.api.models import FieldFault, Problem, TicketState
-from pointsman.views.web.problems import Refusal
+from pointsman.views.web.problems import Refusal, retry_header, sentence, status_of
 
 log = logging.getLogger("pointsman.views")
 
@@ -50,19 +45,6 @@ TITLES: Mapping[int, tuple[str, str]] = {
     507: ("storage-full", "The server has no space left"),
 }
 """Status -> the problem's name and title."""
-_STATUS: tuple[tuple[type[PointsmanError], int], ...] = (
-    (NotFound, 404),
-    (InvalidMessage, 422),
-    (InvalidDecision, 422),
-    (BadInput, 422),
-    (Conflict, 409),
-    (RateLimited, 429),
-    (Busy, 503),
-    (Retryable, 503),
-    (StoreFull, 507),
-    (StoreError, 503),
-)
-"""The first that fits counts; what is not here is a fault of the server."""
 _SAYS = (InvalidMessage, InvalidDecision, Conflict, RateLimited, Busy)
 """Errors whose own sentence is for the client: it holds nothing of the machine."""
 _PLAIN: Mapping[int, str] = {
@@ -122,7 +104,7 @@ def problem_of(error: Exception) -> ApiError:
 
 
 def _of_tree(error: PointsmanError) -> ApiError:
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    status = status_of(error)
     if status == 500:
         log.error("a request failed: %s", error, exc_info=error)
     detail = _sentence(error.message, error.hint) if isinstance(error, _SAYS) else _PLAIN[status]
@@ -140,18 +122,14 @@ def invalid(error: ValidationError) -> ApiError:
         FieldFault(where=".".join(str(part) for part in fault["loc"])[:200], message=fault["msg"])
         for fault in faults[:20]
     )
-    first = errors[0]
-    where = f"{first.where}: " if first.where else ""
-    return ApiError(400 if broken else 422, f"{where}{first.message}.", errors=errors)
+    return ApiError(400 if broken else 422, sentence(error), errors=errors)
 
 
 def response_of(error: Exception) -> Response:
     """The response that tells of an error."""
     told = problem_of(error)
     name, title = TITLES.get(told.status, ("failed", "The request failed"))
-    headers = dict(told.headers)
-    if told.retry_after is not None:
-        headers["Retry-After"] = str(max(1, math.ceil(told.retry_after)))
+    headers = {**told.headers, **retry_header(told.retry_after)}
     won = told.won
     body = Problem(
         type=f"urn:pointsman:problem:{told.kind or name}", title=title, status=told.status,

@@ -2,10 +2,8 @@
 run gone over again another way."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pydantic import JsonValue
 from starlette.responses import Response
 
 from pointsman.errors import NotFound, PointsmanError
@@ -120,25 +118,6 @@ def turns(asked: JsonObject) -> tuple[runshapes.PromptTurn, ...]:
         runshapes.PromptTurn(role=str(one.get("role", "")), text=str(one.get("content") or ""))
         for one in (listed if isinstance(listed, list) else [])
         if isinstance(one, dict)
-    )
-
-
-def with_answers(
-    calls: Sequence[runshapes.CallShown], record: RunRecord
-) -> tuple[runshapes.CallShown, ...]:
-    """The calls, with what the record holds of each."""
-    known: Mapping[str, CallRecord] = {
-        call.call: call for step in record.steps for call in step.calls if call.call
-    }
-    return tuple(_with_answer(call, known.get(call.call)) for call in calls)
-
-
-def _with_answer(call: runshapes.CallShown, known: CallRecord | None) -> runshapes.CallShown:
-    if known is None:
-        return call
-    tools: JsonValue = [*known.tool_calls] or None
-    return call.model_copy(
-        update={"text": known.answer, "tools": tools, "prompt": bool(known.asked.get("turns"))}
     )
 
 

@@ -117,7 +117,8 @@ class _Walk:
             case TicketDecided():
                 self.node(PERSON, "person", "person")
                 back = self.asked.get(event.ticket, self.here)
-                self.edge(PERSON, back, f"{event.decision} by {event.by}", event.ticket)
+                said = f"{event.ticket}/decision"  # as `runmessages` names it
+                self.edge(PERSON, back, f"{event.decision} by {event.by}", said)
                 return PERSON
             case BoundHit(to=to) if to:
                 self.edge(self.here, self._enter(to), event.bound)

@@ -18,8 +18,8 @@ from pointsman.teams.team import Team
 from pointsman.views.notebook.cards import card
 from pointsman.views.web.console import runshapes, shapes
 from pointsman.views.web.console.now import line
-from pointsman.views.web.console.recorded import with_answers
-from pointsman.views.web.console.runparts import calls, effect, messages, tools, verdicts
+from pointsman.views.web.console.runmessages import messages
+from pointsman.views.web.console.runparts import calls, effect, tools, verdicts
 from pointsman.views.web.console.runpath import path_of
 from pointsman.views.web.console.sidebyside import compared
 from pointsman.views.web.guarded import Asked
@@ -107,7 +107,7 @@ class Runs:
         record = await self.team.record(row.run)
         async with self.team.sessions.services() as services:
             below = await services.store.children(row.run)
-            tickets = await services.store.tickets(row.team, run=row.run)
+        said = messages(record, events)
         path = path_of(events, tuple(one.run for one in below))
         return runshapes.RunPage(
             line=_line(row, result), text=request_of(row.request).text, answer=result.answer,
@@ -116,10 +116,10 @@ class Runs:
             input_tokens=result.input_tokens, output_tokens=result.output_tokens,
             saved_usd=result.saved_usd, attempt=row.attempt, cancelled_by=row.cancelled_by,
             dropped=row.dropped, nodes=path.nodes, edges=path.edges, steps=path.steps,
-            messages=messages(row, result, tickets), calls=with_answers(calls(events), record),
+            messages=said.shown, messages_left=said.left, calls=calls(events, record),
             fork_of=row.fork_of, simulated=row.simulated,
-            verdicts=verdicts(events), tools=tools(events, tickets),
-            tickets=tuple(card(ticket) for ticket in tickets),
+            verdicts=verdicts(events), tools=tools(events, record),
+            tickets=tuple(card(ticket) for ticket in record.tickets),
             effects=tuple(effect(one) for one in await self.team.effects(row.run)),
             children=tuple([_line(one, one.result) for one in below]),
             can=can,

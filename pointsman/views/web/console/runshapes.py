@@ -59,7 +59,7 @@ class Step(Shape):
 
 
 class MessageShown(Shape):
-    """A message that is stored: what went from one to another."""
+    """A message that is stored: what went from one to another, in the order of time."""
 
     id: str
     frm: str
@@ -68,7 +68,21 @@ class MessageShown(Shape):
     """Kind of its payload: `request`, `answer`, `proposal`, ..."""
     text: str
     data: JsonValue = None
+    """What it holds beyond its text."""
     at: int | None = None
+    left: int = 0
+    """Characters that are not shown: the exported file has them."""
+    message: str = ""
+    """The message's own id. One that is passed on keeps it; empty: of a ticket."""
+    correlation: str = ""
+    """The message that began the run; empty for that one."""
+    causation: str = ""
+    """The message that it answers."""
+    stage: str = ""
+    """The step of the graph that was given it."""
+    first: int | None = None
+    """Index into `steps` of the first event of that step; null: nothing happened in it yet."""
+    last: int | None = None
 
 
 class CallShown(Shape):
@@ -156,7 +170,9 @@ class ToolShown(Shape):
     error: str
     seconds: float
     args: JsonValue = None
-    """Where they are stored (a write's ticket); else null."""
+    """Where they are stored: of reads, and in a write's ticket; else null."""
+    text: str = ""
+    """What the specialist got of it, at most 8,000 characters."""
 
 
 class EffectShown(Shape):
@@ -200,6 +216,8 @@ class RunPage(Shape):
     edges: tuple[Edge, ...]
     steps: tuple[Step, ...]
     messages: tuple[MessageShown, ...] = ()
+    messages_left: int = 0
+    """How many more there are: the exported file has them."""
     calls: tuple[CallShown, ...] = ()
     verdicts: tuple[VerdictShown, ...] = ()
     tools: tuple[ToolShown, ...] = ()

@@ -276,7 +276,7 @@ class FeedRun(Shape):
 
 
 class FeedTicket(Shape):
-    """`event: ticket`: a ticket opened, was voted on, passed on or decided. Read
+    """`event: ticket`: a ticket opened, was voted on, passed on, decided or carried out. Read
     `/console/tickets` anew."""
 
     tickets: tuple[str, ...]

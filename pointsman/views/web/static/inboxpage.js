@@ -22,6 +22,7 @@ class InboxPage {
           : "You may look and not decide: your role is viewer.")),
       this.trouble, this.list);
     this.model.set("readonly", !may);
+    this.model.set("runs", "#/runs/");
     this.end = cards.render({ model: this.model, el: this.list });
     this.ends = [feed.on("ticket", () => this.read()), feed.on("again", () => this.read())];
     this.read();
@@ -46,7 +47,6 @@ class InboxPage {
 
   leave() {
     this.end();
-    this.model.close();
     for (const end of this.ends) end();
   }
 }

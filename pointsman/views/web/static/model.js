@@ -5,7 +5,6 @@
 import { get, post } from "./api.js";
 
 const DECIDED = 1; // the last decided ones too: they say who decided what
-const AGAIN_MS = [500, 1000, 2000, 4000, 8000, 15000, 30000];
 
 export class Model {
   constructor({ team, by, run = "" }) {
@@ -17,9 +16,6 @@ export class Model {
     this.sent = new Set(); // nonces
     this.asked = 0;
     this.shown = 0;
-    this.timer = 0;
-    this.looks = 0;
-    this.under = ""; // tickets that are being carried out
   }
 
   // The interface of a widget's model.
@@ -78,22 +74,6 @@ export class Model {
     this.values.looked = true;
     this.values.more = page.more;
     this.tell({ cards: page.cards, trouble: page.trouble });
-    this.follow();
-  }
-
-  // What is approved is carried out any moment: looked at again until it is.
-  follow() {
-    clearTimeout(this.timer);
-    const under = this.values.cards.filter((one) => one.status === "approved").map((one) => one.id).join();
-    this.looks = under && under === this.under ? this.looks + 1 : 0;
-    this.under = under;
-    if (!under) return;
-    const wait = AGAIN_MS[Math.min(this.looks, AGAIN_MS.length - 1)];
-    this.timer = setTimeout(() => this.read().catch(() => {}), wait);
-  }
-
-  close() {
-    clearTimeout(this.timer);
   }
 
   async decide(said) {

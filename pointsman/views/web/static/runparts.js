@@ -2,7 +2,7 @@
 
 import cards from "./inbox.js";
 import { element, table } from "./dom.js";
-import { count, money, seconds, short } from "./format.js";
+import { count, money, plural, seconds, short } from "./format.js";
 import { Model } from "./model.js";
 import { message } from "./stepdetail.js";
 import { badge, runLine, verdict } from "./words.js";
@@ -22,6 +22,18 @@ function stepButton(step, go) {
 }
 
 const number = (text) => element("td", { class: "number" }, text);
+
+function messages(page, go) {
+  const said = new Map(); // id -> text: one that is passed on is told once
+  const rows = page.messages.map((one) => {
+    const known = Boolean(one.message) && said.get(one.message) === one.text;
+    said.set(one.message, one.text);
+    return message(one, one.first === null ? null : stepButton(one.first, go), known);
+  });
+  const more = page.messages_left;
+  return element("div", {}, rows,
+    more ? element("p", { class: "soft" }, `${plural(more, "message")} more: Export has them all.`) : null);
+}
 
 function calls(page, go) {
   return table("Model calls", ["Specialist", "For", "Model", { text: "tokens", number: true },
@@ -69,7 +81,7 @@ export class RunParts {
     const waiting = page.tickets.some((one) => one.status === "pending");
     const parts = [
       ["tickets", "Tickets", page.tickets, () => this.tickets(page), waiting],
-      ["messages", "Messages", page.messages, () => element("div", {}, page.messages.map(message))],
+      ["messages", "Messages", page.messages, () => messages(page, go)],
       ["calls", "Model calls", page.calls, () => calls(page, go)],
       ["verdicts", "Verdicts of guards", page.verdicts, () => verdicts(page, go)],
       ["tools", "Tools", page.tools, () => tools(page, go)],
@@ -107,6 +119,5 @@ export class RunParts {
 
   leave() {
     this.ends();
-    this.model?.close();
   }
 }

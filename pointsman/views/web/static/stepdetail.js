@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { element, failed, loading } from "./dom.js";
 import { difference } from "./difference.js";
-import { count, money, seconds, time } from "./format.js";
+import { count, money, plural, seconds, time } from "./format.js";
 import { badge, SIGNS, verdict } from "./words.js";
 
 export function json(value) {
@@ -20,6 +20,8 @@ export function stepDetail(page, index) {
   const call = page.calls.find((one) => one.step === index || (step.call && one.call === step.call));
   const judged = page.verdicts.find((one) => one.step === index);
   const tool = page.tools.find((one) => one.step === index);
+  const given = page.messages.filter((one) => one.first !== null && one.first <= index && index <= one.last);
+  const gave = given.flatMap((one) => next(page.messages, one));
   const sent = page.edges.filter((edge) => edge.step === index && edge.message)
     .map((edge) => page.messages.find((one) => one.id === edge.message)).filter(Boolean);
   return [
@@ -28,28 +30,56 @@ export function stepDetail(page, index) {
       step.who ? element("b", {}, step.who) : null,
       element("span", { class: "soft small right" }, "at ", time(step.at, "clock"))),
     element("p", { class: "said" }, step.words),
-    ...sent.map(message),
+    ...given.map((one) => folded(one, `Given to ${one.to}`, index === one.first)),
+    ...sent.map((one) => message(one)),
     call ? callDetail(page.line.run, call) : null,
     judged ? pairs([["Verdict", verdict(judged.verdict, judged.shadow)], ["Guard", judged.guard],
       ["Stage", judged.stage], ["Rule", judged.rule], ["Found", count(judged.count)],
       ["Sure", judged.confidence === null ? "" : judged.confidence.toFixed(2)]]) : null,
     tool ? toolDetail(tool) : null,
+    ...gave.map((one) => folded(one, `Given on to ${one.to}`, index === given.at(-1).last)),
     element("details", { class: "raw" }, element("summary", {}, "The event as recorded"), json(step.detail)),
   ].filter(Boolean);
 }
 
-export function message(one) {
+// `more`: what stands in its head beside it. `known`: whether its text stands above already.
+export function message(one, more = null, known = false) {
+  const plain = one.data === null || one.data === undefined;
+  const cut = one.left ? element("p", { class: "soft small" },
+    `${plural(one.left, "character")} more: Export has all of it.`) : null;
   return element("figure", { class: "message" },
     element("figcaption", { class: "small" }, element("b", {}, one.frm), " → ", element("b", {}, one.to),
-      ` · ${one.kind}`),
-    element("p", { class: "said" }, one.text || "(no text)"),
-    one.data === null || one.data === undefined ? null : json(one.data));
+      ` · ${one.kind} · `, time(one.at, "clock"), more ? [" ", more] : null),
+    known ? element("p", { class: "soft small" }, "The same message, passed on.")
+      : element("p", { class: "said" }, one.text || "(no text)"),
+    one.stage ? envelope(one, known) : plain ? null : json(one.data), cut);
+}
+
+function envelope(one, known) {
+  const holds = !known && one.data !== null && one.data !== undefined;
+  return element("details", { class: "raw" }, element("summary", {}, holds ? "Envelope and data" : "Envelope"),
+    pairs([["Id", one.message], ["Answers", one.causation], ["Began with", one.correlation], ["Step", one.stage]]),
+    holds ? json(one.data) : null);
+}
+
+// What came of a message: it was passed on, or who had it answered.
+function next(messages, one) {
+  const passed = messages.slice(messages.indexOf(one) + 1).find((other) => other.message === one.message);
+  return passed ? [passed] : messages.filter((other) =>
+    other.stage && other.causation === one.message && other.frm === one.to);
+}
+
+// What the step that an event is of was given, or gave: open where the step begins or ends.
+function folded(one, words, open) {
+  return element("details", { class: "passed", open }, element("summary", {}, words), message(one));
 }
 
 export function toolDetail(tool) {
   return element("div", {}, pairs([["Tool", `${tool.tool} (${tool.effect})`],
     ["Outcome", tool.ok ? "✓ worked" : `✕ ${tool.error || "failed"}`], ["Time", seconds(tool.seconds)]]),
-  tool.args === null || tool.args === undefined ? null : json(tool.args));
+  tool.args === null || tool.args === undefined ? null : json(tool.args),
+  tool.text ? element("figure", { class: "message" },
+    element("figcaption", { class: "small" }, "It gave"), element("p", { class: "said" }, tool.text)) : null);
 }
 
 export function callDetail(run, call) {

@@ -1,4 +1,4 @@
-"""One server and one browser for each file of tests."""
+"""One server for these tests, and one browser for each file of them."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -29,9 +29,9 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A served team with nothing in its store."""
+    """A served team. What one test leaves in its store the next ones see."""
     with served(tmp_path_factory.mktemp("shop")) as one:
         yield one
 

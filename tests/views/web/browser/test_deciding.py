@@ -16,11 +16,13 @@ def test_people_approve_edit_and_reject(opens: Opens, shop: Shop) -> None:
         one.sign_in("mia", "inbox")
         page = one.page
         expect(page.get_by_text("You decide as mia.")).to_be_visible()
+        expect(page.locator(".pm-head")).to_contain_text("wait")
+        waited = page.locator('.pm-card[data-status="pending"]').count()
         for n in (1, 2, 3):
-            shop.ask(f"Please refund A-100{n}", f"t-decide{n}")
-        first, second, third = (one.card(f"A-100{n}") for n in (1, 2, 3))
+            shop.ask(f"Please refund A-150{n}", f"t-decide{n}")
+        first, second, third = (one.card(f"A-150{n}") for n in (1, 2, 3))
         expect(third.node).to_be_visible(timeout=15_000)
-        expect(page.get_by_role("link", name="Inbox")).to_contain_text("3")
+        expect(page.get_by_role("link", name="Inbox")).to_contain_text(str(waited + 3))
 
         second.press("Edit")
         expect(second.node.get_by_role("alert")).to_contain_text("Change an argument first")
@@ -34,10 +36,11 @@ def test_people_approve_edit_and_reject(opens: Opens, shop: Shop) -> None:
         first.ends("executed", "approve by mia")
         second.ends("executed", "edit by mia")
         third.ends("rejected", "refunded on Monday")
-        assert sorted(shop.effects) == ["A-1001 20", "A-1002 15.5"]
+        did = sorted(line for line in shop.effects if "A-150" in line)
+        assert did == ["A-1501 20", "A-1502 15.5"]
 
         page.get_by_role("link", name="Runs", exact=True).click()
-        page.get_by_role("link", name="Please refund A-1002").click()
+        page.get_by_role("link", name="Please refund A-1502").click()
         expect(page.locator('.top [data-state="done"]')).to_be_visible(timeout=15_000)
         page.get_by_role("option").filter(has_text="edit by mia").click()
         expect(page.locator(".detail")).to_contain_text("edit by mia")

@@ -1,6 +1,7 @@
 """How the pages look and read: contrast, names for all controls, phone width; pictures are kept."""
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,13 +9,20 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.views.web.browser.conftest import Opens
-from tests.views.web.browser.driven import Console, Shop
+from tests.views.web.browser.driven import Console, Shop, served
 
 pytestmark = pytest.mark.browser
 
 CHECKS = Path(__file__).with_name("checks.js")
 
 PAGES = ("now", "inbox", "runs", "run", "team", "costs", "evals", "compare")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A shop of its own: its pages are looked at by people."""
+    with served(tmp_path_factory.mktemp("looks")) as one:
+        yield one
 
 
 @pytest.fixture(scope="module")

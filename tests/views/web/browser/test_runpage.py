@@ -27,6 +27,37 @@ def test_prompts_and_answers_are_shown(opens: Opens, shop: Shop) -> None:
         expect(detail.locator(".prompt")).to_contain_text("When do you open on Monday?")
 
 
+def test_every_message_is_shown(opens: Opens, shop: Shop) -> None:
+    """From its card one goes to the run; a step shows what it was given and what it gave on, and
+    the messages lead to their steps."""
+    run = shop.ask("Please refund A-9050, it never came", "t-said")
+    with opens() as one:
+        one.sign_in("mia", "inbox")
+        card = one.card("A-9050")
+        card.press("Approve")
+        card.ends("executed", "approve by mia")
+        card.node.get_by_role("link", name="see the run").click()
+        page = one.page
+        expect(page).to_have_url(re.compile(f"#/runs/{run}"))
+        expect(page.locator('.top [data-state="done"]')).to_be_visible(timeout=15_000)
+        said = page.locator('[data-part="messages"]')
+        said.locator("summary").first.click()
+        heads = said.locator(".message figcaption")
+        expect(heads.first).to_contain_text("user → route · request")
+        expect(heads.last).to_contain_text("orders → user · answer")
+        proposal = said.locator(".message").filter(has_text="orders → execute · proposal")
+        expect(proposal).to_contain_text("refund(order='A-9050'")
+        proposal.get_by_text("Envelope").click()
+        expect(proposal.locator(".pairs")).to_contain_text("Answers")
+        proposal.get_by_role("button").click()
+        detail = page.locator(".detail")
+        expect(detail.get_by_text("Given to execute")).to_be_visible()
+        expect(detail).to_contain_text("refund(order='A-9050'")
+        page.keyboard.press("j")
+        detail.get_by_text("Given on to orders").click()
+        expect(detail).to_contain_text("refund: done: Order A-9050 was refunded $20.")
+
+
 def test_a_run_is_kept_as_a_file(opens: Opens, shop: Shop, tmp_path: Path) -> None:
     """Export gives one HTML file that holds the run."""
     run = shop.ask("Do you sell lamps?", "t-export")
