@@ -60,13 +60,6 @@ def build(
     """
     steps = Steps(spec, services)
 
-    async def dispatch(state: TeamState) -> RunState:
-        interrupt({"kind": DISPATCH, "run": state["run"]})
-        raise InvalidDecision(
-            f"Run {state['run']} of team {spec.name!r} waits for a worker, and for no answer.",
-            hint="Workers take its next step: see `pointsman engine status`.",
-        )
-
     async def intake(state: TeamState, config: RunnableConfig) -> RunState:
         last = _last_user_message(spec, state)
         configurable = config.get("configurable", {})
@@ -77,17 +70,6 @@ def build(
             durable=configurable.get(_CHECKPOINTER) is not None,
         )
 
-    async def gate(state: TeamState, config: RunnableConfig) -> RunState:
-        answer: Resume = interrupt(shown(state["asks"]), response_schema=Resume)
-        root = "|" not in str(config.get("configurable", {}).get("checkpoint_ns", "|"))
-        return {"wake": as_json(answer.wake), "root": root, "next": "execute"}
-
-    async def wait(state: TeamState) -> RunState:
-        # No request of a tool's call: who answers those by their order must not answer this one.
-        below: JsonObject = {"kind": CHILD, "runs": [*state["waits"]], "tickets": [*state["asks"]]}
-        answer: Resume = interrupt(below, response_schema=Resume)
-        return {"wake": as_json(answer.wake), "next": "delegate"}
-
     async def finish(state: TeamState) -> TeamState:
         update, text = await steps.finish(state)
         return cast("TeamState", {**update, "messages": [AIMessage(text, name=spec.name)]})
@@ -95,17 +77,17 @@ def build(
     graph = Graph(TeamState, input_schema=Border, output_schema=Border)
     graph.add_node("intake", intake)
     graph.add_node("route", steps.route)
-    graph.add_node("gate", gate)
-    graph.add_node("execute", dispatch if dispatched else steps.execute)
-    graph.add_node("delegate", dispatch if dispatched else steps.delegate)
-    graph.add_node("wait", wait)
+    graph.add_node("gate", _gate)
+    graph.add_node("execute", _dispatch if dispatched else steps.execute)
+    graph.add_node("delegate", _dispatch if dispatched else steps.delegate)
+    graph.add_node("wait", _wait)
     graph.add_node("finish", finish)
     names = [s.name for s in spec.specialists]
     graph.add_edge(START, "intake")
     graph.add_edge("intake", "route")
     graph.add_conditional_edges("route", _next, _paths(spec, "route"))
     for name in names:
-        graph.add_node(name, dispatch if dispatched else partial(steps.visit, name))
+        graph.add_node(name, _dispatch if dispatched else partial(steps.visit, name))
         graph.add_conditional_edges(name, _next, _paths(spec, name))
     graph.add_edge("gate", "execute")
     graph.add_conditional_edges("execute", _next, _paths(spec, "execute"))
@@ -113,6 +95,27 @@ def build(
     graph.add_edge("wait", "delegate")
     graph.add_edge("finish", END)
     return graph
+
+
+async def _gate(state: TeamState, config: RunnableConfig) -> RunState:
+    answer: Resume = interrupt(shown(state["asks"]), response_schema=Resume)
+    root = "|" not in str(config.get("configurable", {}).get("checkpoint_ns", "|"))
+    return {"wake": as_json(answer.wake), "root": root, "next": "execute"}
+
+
+async def _wait(state: TeamState) -> RunState:
+    # No request of a tool's call: who answers those by their order must not answer this one.
+    below: JsonObject = {"kind": CHILD, "runs": [*state["waits"]], "tickets": [*state["asks"]]}
+    answer: Resume = interrupt(below, response_schema=Resume)
+    return {"wake": as_json(answer.wake), "next": "delegate"}
+
+
+async def _dispatch(state: TeamState) -> RunState:
+    interrupt({"kind": DISPATCH, "run": state["run"]})
+    raise InvalidDecision(
+        f"Run {state['run']} waits for a worker, and for no answer.",
+        hint="Workers take its next step: see `pointsman engine status`.",
+    )
 
 
 def recursion_limit(spec: TeamSpec) -> int:
