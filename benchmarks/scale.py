@@ -155,6 +155,7 @@ def driven(
     spent = {name: cpu(pid) - began[name] for name, pid in parts.items()}
     driver.stdin.close()
     driver.wait()
+    driver.stdout.close()
     return said, spent
 
 

@@ -58,8 +58,9 @@ def unit() -> Part:
 
 def on_the_page() -> Iterator[list[str]]:
     """Every `pointsman` command of the page's blocks, without what follows it."""
-    blocks = re.findall(r"^```(?:console)?\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    for line in "\n".join(blocks).splitlines():
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    typed = "\n".join(block for kind, block in blocks if kind in ("", "console"))
+    for line in typed.splitlines():
         words = shlex.split(line.removeprefix("$ "), comments=True)
         if words[:1] == ["pointsman"]:
             yield words

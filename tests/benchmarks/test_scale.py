@@ -49,6 +49,7 @@ def test_storage_names_tables_and_events() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_it_measures_both_engines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Side by side on real servers: every message is answered, and all parts are counted."""
     file = tmp_path / "cells.json"

@@ -64,7 +64,8 @@ class Threads:
         except UpdateCutOffError:
             return AGAIN
         except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
+            # Ending just now; or its worker failed a workflow task, which another one takes anew.
+            if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
                 return AGAIN
             raise unreachable(self.client, error) from error
 

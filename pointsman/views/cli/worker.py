@@ -42,7 +42,8 @@ def worker(
 
     The pool `router` moves runs on between steps; each specialist is a pool of its own, which can
     have its own machines, its own number of steps at once and its own rate. Every worker needs the
-    team's code and its store; only those of a specialist need its keys.
+    team's code and its store; only those of a specialist need its keys, and routers those of a
+    router that asks a model.
 
     \b
     Examples:
