@@ -12,6 +12,8 @@ PointsmanError
 ├── BadInput                 what the caller gave cannot be used; nothing was changed
 │   ├── InvalidMessage       empty, too large, not text
 │   ├── NotFound             no such run, thread, ticket or team
+│   ├── UnknownSchema        a message's schema or its version is not known here
+│   ├── Forged               an envelope that its sender did not sign as it stands
 │   ├── InvalidDecision      the decision does not fit the ticket
 │   └── InvalidEntry         a blackboard entry is not declared, does not fit or is too large
 ├── Conflict                 somebody else was first; nothing was changed
@@ -44,6 +46,7 @@ PointsmanError
 │   └── ToolTimeout          a tool gave no result in time: whether it acted is not known
 └── StoreError               the folder of state cannot be used
     ├── StoreFull            no space left
+    ├── StoreUnreachable     a database server is away or too busy; later it may work as it stands
     └── StoreBroken          damaged, or written by another version
 """
 
@@ -123,6 +126,14 @@ class BadInput(PointsmanError):
 
 class InvalidMessage(BadInput):
     """The message is empty, too large or not text."""
+
+
+class UnknownSchema(BadInput):
+    """A message's schema, or its version, is not known here. The message is kept."""
+
+
+class Forged(BadInput):
+    """An envelope that its sender did not sign as it stands. It is kept, and nothing was done."""
 
 
 class NotFound(BadInput):
@@ -304,6 +315,11 @@ class StoreError(PointsmanError):
 
 class StoreFull(StoreError):
     """No space is left for the store."""
+
+
+class StoreUnreachable(StoreError):
+    """The store's server took no connection, or did nothing, for as long as was waited. What was
+    stored stands; the same call may work later."""
 
 
 class StoreBroken(StoreError):

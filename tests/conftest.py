@@ -8,9 +8,12 @@ import threading
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
 
 CREDENTIALS = ("_API_KEY", "_TOKEN", "_ACCESS_KEY_ID", "_APPLICATION_CREDENTIALS")
 SETTINGS = ("POINTSMAN_", "OTEL_", "LITELLM_")
@@ -107,3 +110,28 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith(SETTINGS) or name.endswith(CREDENTIALS):
             monkeypatch.delenv(name)
     monkeypatch.setenv("POINTSMAN_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[Server]":
+    """One PostgreSQL for the whole run of a worker."""
+    from tests.postgres import server
+
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def database(postgres: "Server") -> "Iterator[str]":
+    """The address of a new database in it, with the tables and nothing in them."""
+    url = postgres.prepared()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def empty_database(postgres: "Server") -> "Iterator[str]":
+    """The address of a new database in it, without a table."""
+    url = postgres.database()
+    yield url
+    postgres.drop(url)

@@ -39,7 +39,7 @@ def team_target(
     be answered with what another one was. The version is the team's `behaviour_digest`.
     """
     listening = Listening()
-    copy = tapped(team.apart(home=home), deck or Through(), listening)
+    copy = tapped(team.apart(home=home, alone=True), deck or Through(), listening)
     decides = Approver(approver or ApproverSpec())
     if decides.decides:
         copy.spec = admitted(copy.spec, decides.spec.policy)

@@ -106,6 +106,9 @@ class Specialist:
     max_tokens: int = 256
     max_concurrent: int | None = None
     """Visits at once, in one process; more wait their turn. None: no bound."""
+    shards: int = 0
+    """On many machines: how many pools of its own its threads are spread over, each thread always
+    to the same. For a specialist that keeps something of a thread in memory. 0: one pool."""
 
     def __post_init__(self) -> None:
         tools = {tool.name: tool for tool in self.tools}

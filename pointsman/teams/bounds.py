@@ -22,7 +22,7 @@ from pointsman.nodes.specialist import Specialist
 from pointsman.teams.budgets import SharedBudgets
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import TeamSpec
-from pointsman.teams.store.budgets import SqliteBudgets
+from pointsman.teams.store.opening import open_budgets, open_limits
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Bounds:
             models=models,
             limiter=limiter,
             books=books,
-            budgets=_budgets(spec, spec.home or settings.home, clock),
+            budgets=_budgets(spec, settings, clock),
         )
 
     async def aclose(self) -> None:
@@ -88,9 +88,7 @@ def _books(settings: Settings, home: Path, clock: Callable[[], float]) -> Books:
     if where == "memory":
         return MemoryBooks(clock=clock)
     if where == "store":
-        from pointsman.teams.store.limits import SqliteBooks
-
-        return SqliteBooks(home / "limits.db", clock=clock)
+        return open_limits(settings, home, clock=clock)
     if where.startswith(("redis://", "rediss://", "unix://")):
         from pointsman.teams.store.redislimits import RedisBooks
 
@@ -101,10 +99,13 @@ def _books(settings: Settings, home: Path, clock: Callable[[], float]) -> Books:
     )
 
 
-def _budgets(spec: TeamSpec, home: Path, clock: Callable[[], float]) -> SharedBudgets | None:
+def _budgets(
+    spec: TeamSpec, settings: Settings, clock: Callable[[], float]
+) -> SharedBudgets | None:
     if not spec.budgets:
         return None
-    return SharedBudgets(spec.budgets, SqliteBudgets(home / "budgets.db", clock=clock), clock=clock)
+    books = open_budgets(settings, spec.home or settings.home, clock=clock)
+    return SharedBudgets(spec.budgets, books, clock=clock)
 
 
 def _over_budget(spec: TeamSpec, specialist: Specialist) -> Guard:

@@ -12,6 +12,7 @@ from pointsman.errors import BudgetExceeded, Misconfigured
 from pointsman.nodes.budgets import Allowance, Budgets, Cost, Hold, extensions
 from pointsman.nodes.message import new_id
 from pointsman.nodes.run import Run
+from pointsman.teams.store.budgetbooks import BudgetBooks
 from pointsman.teams.store.budgetrows import (
     Amount,
     Balance,
@@ -21,7 +22,6 @@ from pointsman.teams.store.budgetrows import (
     milli,
     nano,
 )
-from pointsman.teams.store.budgets import SqliteBudgets
 
 MARGIN = 60.0
 """Seconds after a call's own time-out in which it is settled, or else taken for dead."""
@@ -43,7 +43,7 @@ class SharedBudgets:
     def __init__(
         self,
         allowances: Sequence[Allowance],
-        books: SqliteBudgets,
+        books: BudgetBooks,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -112,7 +112,7 @@ class SharedBudgets:
 class SharedHold:
     """Implements `nodes.budgets.Hold`."""
 
-    _books: SqliteBudgets
+    _books: BudgetBooks
     id: str
     _keys: Sequence[str]
     seconds: float = float("inf")

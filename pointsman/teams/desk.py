@@ -13,7 +13,7 @@ from pointsman.teams.approvals.lifecycle import permit
 from pointsman.teams.claim import known_ticket, team_tickets
 from pointsman.teams.dead import drop, redrive
 from pointsman.teams.family import members
-from pointsman.teams.releases.releasing import Releasing
+from pointsman.teams.mailroom import Mailroom
 from pointsman.teams.result import Result
 from pointsman.teams.store.rows import RunRow
 from pointsman.teams.summary import result_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pointsman.teams.local import Parent
 
 
-class Desk(Releasing):
+class Desk(Mailroom):
     """The part of a Team where people decide."""
 
     async def tickets(

@@ -23,6 +23,7 @@ from pointsman.nodes.tape import Ended
 from pointsman.teams.approvals.lifecycle import CLOCK, run_move
 from pointsman.teams.claim import misfit
 from pointsman.teams.doors import Doors, team_doors
+from pointsman.teams.fence import check_fence
 from pointsman.teams.followup import ambiguous_ticket, held_id, held_ticket, now
 from pointsman.teams.passing import Stopped, at_door
 from pointsman.teams.spec import TeamSpec
@@ -159,6 +160,7 @@ class Ledger:
 
     async def _once(self, write: Write) -> Outcome | Ticket:
         ticket = write.ticket
+        await check_fence()
         before = await self._store.intend(
             write.key, ticket.id, ticket.run, write.tool.name, write.digest
         )

@@ -15,7 +15,7 @@ from langgraph.graph.message import add_messages
 from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
-from pointsman.errors import InvalidMessage
+from pointsman.errors import InvalidDecision, InvalidMessage
 from pointsman.nodes.digest import JsonObject
 from pointsman.teams.approvals.hitl import Resume, shown
 from pointsman.teams.request import check_text
@@ -32,6 +32,9 @@ know whether an interrupt could ever be resumed; a test fails when the name chan
 
 CHILD = "child"
 """Kind of the interrupt of a run that waits for its child runs."""
+DISPATCH = "dispatch"
+"""Kind of the interrupt of a run whose next step is taken elsewhere. Nobody answers it: whoever
+takes the step checkpoints what it gave as that step's."""
 
 
 class Border(TypedDict):
@@ -47,10 +50,13 @@ class TeamState(Border, RunState):
 Graph = StateGraph[TeamState, None, Border, Border]
 
 
-def build(spec: TeamSpec, services: Callable[[], Awaitable[Services]]) -> Graph:
+def build(
+    spec: TeamSpec, services: Callable[[], Awaitable[Services]], *, dispatched: bool = False
+) -> Graph:
     """The team as an uncompiled graph.
 
-    Nodes close over the services: nested in another graph, `Runtime.context` is the parent's.
+    Nodes close over the services: nested in another graph, `Runtime.context` is the parent's. With
+    `dispatched` the steps of specialists are not taken here: the graph stops where one is due.
     """
     steps = Steps(spec, services)
 
@@ -64,17 +70,6 @@ def build(spec: TeamSpec, services: Callable[[], Awaitable[Services]]) -> Graph:
             durable=configurable.get(_CHECKPOINTER) is not None,
         )
 
-    async def gate(state: TeamState, config: RunnableConfig) -> RunState:
-        answer: Resume = interrupt(shown(state["asks"]), response_schema=Resume)
-        root = "|" not in str(config.get("configurable", {}).get("checkpoint_ns", "|"))
-        return {"wake": as_json(answer.wake), "root": root, "next": "execute"}
-
-    async def wait(state: TeamState) -> RunState:
-        # No request of a tool's call: who answers those by their order must not answer this one.
-        below: JsonObject = {"kind": CHILD, "runs": [*state["waits"]], "tickets": [*state["asks"]]}
-        answer: Resume = interrupt(below, response_schema=Resume)
-        return {"wake": as_json(answer.wake), "next": "delegate"}
-
     async def finish(state: TeamState) -> TeamState:
         update, text = await steps.finish(state)
         return cast("TeamState", {**update, "messages": [AIMessage(text, name=spec.name)]})
@@ -82,17 +77,17 @@ def build(spec: TeamSpec, services: Callable[[], Awaitable[Services]]) -> Graph:
     graph = Graph(TeamState, input_schema=Border, output_schema=Border)
     graph.add_node("intake", intake)
     graph.add_node("route", steps.route)
-    graph.add_node("gate", gate)
-    graph.add_node("execute", steps.execute)
-    graph.add_node("delegate", steps.delegate)
-    graph.add_node("wait", wait)
+    graph.add_node("gate", _gate)
+    graph.add_node("execute", _dispatch if dispatched else steps.execute)
+    graph.add_node("delegate", _dispatch if dispatched else steps.delegate)
+    graph.add_node("wait", _wait)
     graph.add_node("finish", finish)
     names = [s.name for s in spec.specialists]
     graph.add_edge(START, "intake")
     graph.add_edge("intake", "route")
     graph.add_conditional_edges("route", _next, _paths(spec, "route"))
     for name in names:
-        graph.add_node(name, partial(steps.visit, name))
+        graph.add_node(name, _dispatch if dispatched else partial(steps.visit, name))
         graph.add_conditional_edges(name, _next, _paths(spec, name))
     graph.add_edge("gate", "execute")
     graph.add_conditional_edges("execute", _next, _paths(spec, "execute"))
@@ -100,6 +95,27 @@ def build(spec: TeamSpec, services: Callable[[], Awaitable[Services]]) -> Graph:
     graph.add_edge("wait", "delegate")
     graph.add_edge("finish", END)
     return graph
+
+
+async def _gate(state: TeamState, config: RunnableConfig) -> RunState:
+    answer: Resume = interrupt(shown(state["asks"]), response_schema=Resume)
+    root = "|" not in str(config.get("configurable", {}).get("checkpoint_ns", "|"))
+    return {"wake": as_json(answer.wake), "root": root, "next": "execute"}
+
+
+async def _wait(state: TeamState) -> RunState:
+    # No request of a tool's call: who answers those by their order must not answer this one.
+    below: JsonObject = {"kind": CHILD, "runs": [*state["waits"]], "tickets": [*state["asks"]]}
+    answer: Resume = interrupt(below, response_schema=Resume)
+    return {"wake": as_json(answer.wake), "next": "delegate"}
+
+
+async def _dispatch(state: TeamState) -> RunState:
+    interrupt({"kind": DISPATCH, "run": state["run"]})
+    raise InvalidDecision(
+        f"Run {state['run']} waits for a worker, and for no answer.",
+        hint="Workers take its next step: see `pointsman engine status`.",
+    )
 
 
 def recursion_limit(spec: TeamSpec) -> int:

@@ -79,11 +79,12 @@ class _Renewal:
 
 @asynccontextmanager
 async def leased(
-    store: Store, name: str, owner: str, *, ttl: float, wait: float, words: Wording
+    store: Store, name: str, owner: str, *, ttl: float, wait: float | None, words: Wording
 ) -> AsyncGenerator[Token]:
     """Hold the lease `name` while the block runs, renewed three times in each `ttl` seconds.
 
-    Waits up to `wait` seconds for it, then raises `words.busy`. When it is lost the block is
+    Waits up to `wait` seconds for it, then raises `words.busy`; None takes it from whoever holds
+    it. When it is lost the block is
     cancelled and `words.lost` is raised. Released at the end of the block. The token's owner is
     `owner` with a mark of its own, so that one owner twice is two holders.
     """
@@ -112,7 +113,11 @@ async def leased(
         await store.release(name, token.owner)
 
 
-async def _taken(store: Store, name: str, owner: str, *, ttl: float, wait: float) -> Token | None:
+async def _taken(
+    store: Store, name: str, owner: str, *, ttl: float, wait: float | None
+) -> Token | None:
+    if wait is None:
+        return Token(name, owner, await store.seize(name, owner, ttl))
     give_up = time.monotonic() + wait
     while True:
         try:

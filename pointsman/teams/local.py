@@ -19,7 +19,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command, StateSnapshot
 
-from pointsman.errors import RunBusy, StoreBroken, TicketClosed
+from pointsman.errors import Misconfigured, RunBusy, StoreBroken, TicketClosed
 from pointsman.nodes.digest import JsonObject, canonical
 from pointsman.nodes.message import request_of
 from pointsman.teams import closing
@@ -59,6 +59,18 @@ class LocalEngine:
     """How long a thread stays taken by a process that died. Renewed three times in that time."""
     lease_wait: float = 60.0
     """Seconds to wait for another run of the same thread to end or pause."""
+
+    @property
+    def elsewhere(self) -> bool:
+        """See `Engine`."""
+        return False
+
+    async def post(self, row: RunRow) -> None:
+        """See `Engine`."""
+        raise Misconfigured(
+            f"Team {row.team!r} has no workers that would take a message on later.",
+            hint="Use `pointsman run`, or name a Temporal server in POINTSMAN_TEMPORAL.",
+        )
 
     async def submit(self, row: RunRow) -> None:
         """Run it until it ends or waits. The same run again is not run twice."""
@@ -140,6 +152,10 @@ class LocalEngine:
             )
         return top
 
+    def impatient(self) -> "LocalEngine":
+        """See `Engine`."""
+        return replace(self, lease_wait=0.0)
+
     @asynccontextmanager
     async def alone(self, row: RunRow) -> AsyncGenerator["LocalEngine"]:
         """This, with the run's whole tree to itself. See `OpenCrew`."""
@@ -198,7 +214,7 @@ class LocalEngine:
         """Apply what time decided, and pick up runs whose tickets were decided and that nobody
         woke: a crash in between. Gives the tickets that time changed."""
         swept: list[Ticket] = []
-        now_or_never = replace(self, lease_wait=0.0)  # a thread that is worked on needs no help
+        now_or_never = self.impatient()  # a thread that is worked on needs no help
         for team in (self.services, *self.services.kin.values()):
             swept += await sweep(team)
             for run in await self.services.store.decided_runs(team.spec.name):
@@ -291,6 +307,13 @@ class LocalEngine:
     @asynccontextmanager
     async def _lease(self, row: RunRow) -> AsyncGenerator[None]:
         """One run of a thread at a time, across processes. Renewed while the block runs."""
+        name, words = self._lease_on(row)
+        store, ttl, wait = self.services.store, self.lease_seconds, self.lease_wait
+        async with leased(store, name, row.run, ttl=ttl, wait=wait, words=words) as token:
+            with fenced(store, token):
+                yield
+
+    def _lease_on(self, row: RunRow) -> tuple[str, Wording]:
         name = canonical([row.team, row.tenant, row.thread]).decode()
         words = Wording(
             busy=RunBusy(
@@ -304,10 +327,7 @@ class LocalEngine:
                 hint="Look at the run again; the other process goes on with it.",
             ),
         )
-        store, ttl, wait = self.services.store, self.lease_seconds, self.lease_wait
-        async with leased(store, name, row.run, ttl=ttl, wait=wait, words=words) as token:
-            with fenced(store, token):
-                yield
+        return name, words
 
 
 async def _pending(graph: Parent, config: RunnableConfig, ticket: str) -> str | None:

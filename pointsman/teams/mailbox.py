@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from contextlib import AsyncExitStack, suppress
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -22,7 +22,7 @@ from pointsman.teams.team import Team
 from pointsman.teams.tickets import Decision, Ticket
 
 if TYPE_CHECKING:
-    from pointsman.teams.local import LocalEngine
+    from pointsman.teams.engine import Engine
 
 log = logging.getLogger("pointsman.teams")
 
@@ -77,7 +77,7 @@ class Mailbox:
         self._grace = grace
         self._look_seconds = look_seconds
         self._stack = AsyncExitStack()
-        self._engine: LocalEngine | None = None
+        self._engine: Engine | None = None
         self._queue: dict[str, _Waits] = {}
         self._working: dict[str, asyncio.Task[None]] = {}
         self._lines: set[Line] = set()
@@ -94,7 +94,7 @@ class Mailbox:
         async with AsyncExitStack() as stack:
             engine = await stack.enter_async_context(self.team.sessions.engine())
             # A busy thread is tried again, not waited on: others may have work meanwhile.
-            self._engine = replace(engine, lease_wait=0.0)
+            self._engine = engine.impatient()
             self._context = copy_context()
             self._taking = True
             stack.push_async_callback(self.drain)
@@ -226,7 +226,7 @@ class Mailbox:
         woken, self._ended = self._ended, asyncio.Event()
         woken.set()
 
-    def _opened(self) -> "LocalEngine":
+    def _opened(self) -> "Engine":
         if self._engine is None or not self._taking:
             raise Busy(
                 f"The server of team {self.team.name!r} takes nothing now: it starts or stops.",

@@ -105,6 +105,22 @@ class Recorder:
         entry = self._open[run]
         entry.place, entry.leave = place, leave
 
+    async def renew(self, run: str) -> None:
+        """`begin` for a run that other processes record too: what they stored is read anew."""
+        entry = self._open.get(run)
+        if entry is not None and not entry.unsaved:
+            entry.seen[:] = await self._store.events(run)
+        await self.begin(run)
+
+    def forget(self, run: str) -> None:
+        """Drop what is not stored yet of a run that another process goes on with."""
+        entry = self._open.get(run)
+        if entry is not None:
+            del entry.seen[len(entry.seen) - len(entry.unsaved) :]
+            entry.unsaved.clear()
+            if not entry.listeners:
+                del self._open[run]
+
     def listen(self, run: str, *, pieces: bool = False) -> asyncio.Queue[Recorded]:
         """A queue that gets every further event of a run that has begun. Bounded by MAX_EVENTS, and
         with `pieces` by the length of the answer."""

@@ -46,9 +46,9 @@ from pointsman.teams.releases.rollout import Rollout, rollout_of
 from pointsman.teams.responses import open_responses
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import ROUTE, TeamSpec
+from pointsman.teams.store.opening import open_store
 from pointsman.teams.store.protocol import Store
 from pointsman.teams.store.rows import RunRow
-from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tape import Facts, StepTape, in_attempt
 from pointsman.teams.tickets import Ticket
 from pointsman.teams.vaultkey import vault_key
@@ -238,7 +238,7 @@ def open_services(
     bounds = bounds or Bounds.of(spec, settings, clock=clock)
     opened = opened or Opened()
     store = within.store if within else opened.store
-    store = store or SqliteStore(home / "pointsman.db", clock=clock)
+    store = store or open_store(settings, home, clock=clock)
     budgets = _both(within, bounds.budgets)
     prompts = PromptLibrary((spec.prompts,) if spec.prompts else ())
     gateway = _gateway(

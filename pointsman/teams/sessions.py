@@ -18,16 +18,22 @@ from pointsman.errors import Misconfigured, PointsmanError
 from pointsman.nodes.gateway.transports import Transports
 from pointsman.teams import gauges
 from pointsman.teams.bounds import Bounds
-from pointsman.teams.children import OpenCrew
+from pointsman.teams.children import Crew, OpenCrew
+from pointsman.teams.engine import Engine
 from pointsman.teams.family import members, nested
+from pointsman.teams.keyfiles import Keys
 from pointsman.teams.releases.rollout import Rollout
 from pointsman.teams.services import Notify, Services, open_services
 from pointsman.teams.settings import Settings
 from pointsman.teams.spec import TeamSpec
 from pointsman.teams.store.rows import RunRow
+from pointsman.teams.temporal.names import Limits
 
 if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+
     from pointsman.teams.local import LocalEngine
+    from pointsman.teams.temporal.segments import SegmentEngine
 
 log = logging.getLogger("pointsman.teams")
 
@@ -47,7 +53,9 @@ class Sessions:
     settings: Callable[[], Settings] = Settings.read
     rollout: Rollout | None = None
     """How releases are served; None: as the settings say."""
-    _engine: "LocalEngine | None" = field(default=None, init=False)
+    limits: Limits = field(default_factory=Limits)
+    """How long and how often workers try, where there are some."""
+    _engine: Engine | None = field(default=None, init=False)
     _stack: AsyncExitStack | None = field(default=None, init=False)
     _exported: Services | None = field(default=None, init=False)
     _bounds: Bounds | None = field(default=None, init=False)
@@ -94,7 +102,7 @@ class Sessions:
         return self._exported
 
     @asynccontextmanager
-    async def _alone(self, services: Services, row: RunRow) -> AsyncGenerator["LocalEngine"]:
+    async def _alone(self, services: Services, row: RunRow) -> AsyncGenerator[Crew]:
         """An engine of our own for what a run in somebody else's graph gave to others."""
         async with self._engine_on(services) as engine, engine.alone(row) as crew:
             yield crew
@@ -112,7 +120,7 @@ class Sessions:
             await services.aclose()
 
     @asynccontextmanager
-    async def engine(self, *, recover: bool = True) -> AsyncGenerator["LocalEngine"]:
+    async def engine(self, *, recover: bool = True) -> AsyncGenerator[Engine]:
         """The open engine, or one for this block; a new one first applies what time decided, and
         recovers what a crash left decided and not resumed."""
         if self._engine is not None:
@@ -124,18 +132,62 @@ class Sessions:
             yield engine
 
     @asynccontextmanager
-    async def _engine_on(self, services: Services) -> AsyncGenerator["LocalEngine"]:
-        from pointsman.teams.checkpoint import open_saver
+    async def segments(self) -> AsyncGenerator["SegmentEngine"]:
+        """An engine for a worker process, for this block: it takes pieces of runs that the engine
+        of many machines hands out."""
         from pointsman.teams.graph import build
-        from pointsman.teams.local import LocalEngine
+        from pointsman.teams.steps import Steps
+        from pointsman.teams.temporal.segments import SegmentEngine
 
         made: list[LocalEngine] = []
+        async with self.services() as services, self._local_on(services, made) as (local, saver):
+            given = _given(local.services)
+            graph = build(self.spec, given, dispatched=True)
+            handing = graph.compile(checkpointer=saver, name=self.spec.name)
+            made[0] = engine = SegmentEngine(
+                local.services, local.graph, local.inner,
+                handing=handing, steps=Steps(self.spec, given),
+                keys=Keys.read(self.settings()),
+            )  # fmt: skip
+            yield engine
+
+    @asynccontextmanager
+    async def _engine_on(self, services: Services) -> AsyncGenerator[Engine]:
+        """The engine that the settings name."""
+        settings = self.settings()
+        async with self._local_on(services, []) as (local, _):
+            if not settings.temporal:
+                yield local
+                return
+            from pointsman.teams.temporal.server import connect
+
+            client = await connect(settings.temporal, settings.lookup)
+            from pointsman.teams.temporal.engine import TemporalEngine
+
+            yield TemporalEngine(
+                local.services,
+                local.graph,
+                local.inner,
+                client=client,
+                limits=self.limits,
+                keys=Keys.read(settings),
+            )
+
+    @asynccontextmanager
+    async def _local_on(
+        self, services: Services, made: "list[LocalEngine]"
+    ) -> AsyncGenerator["tuple[LocalEngine, BaseCheckpointSaver[str]]"]:
+        """An engine of this machine and its checkpointer. Child runs go to the one in `made`."""
+        from pointsman.teams.checkpoint import open_checkpoints
+        from pointsman.teams.graph import build
+        from pointsman.teams.local import LocalEngine
 
         @asynccontextmanager
         async def crew(row: RunRow) -> AsyncGenerator[LocalEngine]:
             yield made[0]  # whose caller has the tree to itself
 
-        async with open_saver(services.home / "checkpoints.db") as saver:
+        opening = open_checkpoints(self.settings(), services.home, clock=self.clock)
+        async with opening as saver:
             services = with_crew(services, crew)
             graphs = {
                 one.spec.name: build(one.spec, _given(one)).compile(
@@ -144,7 +196,7 @@ class Sessions:
                 for one in (services, *services.kin.values())
             }
             made.append(LocalEngine(services, graphs.pop(self.spec.name), graphs))
-            yield made[0]
+            yield made[0], saver
 
     def _new_services(self, within: Services | None = None) -> Services:
         settings = self.settings()
@@ -192,7 +244,7 @@ def _given(services: Services) -> Callable[[], Awaitable[Services]]:
 
 
 @asynccontextmanager
-async def _sweeping(engine: "LocalEngine", seconds: float) -> AsyncGenerator[None]:
+async def _sweeping(engine: Engine, seconds: float) -> AsyncGenerator[None]:
     """Reminders, expiries and escalations happen in time while the block runs."""
 
     async def sweep() -> None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -49,6 +49,12 @@ class Settings:
     `POINTSMAN_METRIC_TENANTS`."""
     keys: frozenset[str] = frozenset()
     """Names of the variables that hold a provider's credentials. Never their values."""
+    store: str = field(default="sqlite", repr=False)  # an address may hold a password
+    """Where state is kept: `sqlite` (files in the folder of state), or the address of a PostgreSQL
+    database. `POINTSMAN_STORE`."""
+    store_connections: int = 8
+    """Connections of a process to that PostgreSQL at most, for the store and again for checkpoints.
+    `POINTSMAN_STORE_CONNECTIONS`."""
     cache: str = field(default="disk", repr=False)
     """Where answers of models are kept for equal requests: `disk`, `memory`, `off`, or a Redis
     address, which may hold a password. `POINTSMAN_CACHE`."""
@@ -79,10 +85,26 @@ class Settings:
     flags: Path | None = None
     """A file of flags. `POINTSMAN_FLAGS`; without it, no flags."""
 
+    temporal: str = ""
+    """Where a Temporal server takes this team's runs, `host:port` or `host:port/namespace`; without
+    it they run in this process. `POINTSMAN_TEMPORAL`."""
+
+    signing_key: Path | None = None
+    """A file of this process's private key, with the sender's name: signs what it sends to other
+    processes. `POINTSMAN_SIGNING_KEY`; `pointsman keys new` makes one."""
+    senders: Path | None = None
+    """A TOML file of the public keys of senders that are believed; without it every one is.
+    `POINTSMAN_SENDERS`."""
+
     step_summary: Path | None = None
     """File that GitHub shows as the summary of a job's step. `GITHUB_STEP_SUMMARY`."""
     lookup: Callable[[str], str | None] = field(default=os.environ.get, repr=False, compare=False)
     """Reads one variable: a provider's key or base URL, at the call that needs it."""
+
+    @property
+    def alone(self) -> "Settings":
+        """The same, with state in files and work in this process."""
+        return replace(self, store="sqlite", temporal="")
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -102,6 +124,8 @@ class Settings:
             capture_content=env.get(_CAPTURE, "").strip().lower() in _CAPTURES,
             metric_tenants=_count(env, "POINTSMAN_METRIC_TENANTS", 50),
             keys=frozenset(n for n, value in env.items() if value and n.endswith(_CREDENTIALS)),
+            store=_store(env),
+            store_connections=_connections(env),
             cache=env.get("POINTSMAN_CACHE", "").strip() or "disk",
             cache_grace=_seconds(env, "POINTSMAN_CACHE_GRACE", 0.0),
             limits=env.get("POINTSMAN_LIMITS", "").strip() or "store",
@@ -111,9 +135,36 @@ class Settings:
             serves=_serves(env),
             release_drift=_drift(env),
             flags=Path(env["POINTSMAN_FLAGS"]) if env.get("POINTSMAN_FLAGS") else None,
+            temporal=env.get("POINTSMAN_TEMPORAL", "").strip(),
+            signing_key=_file(env, "POINTSMAN_SIGNING_KEY"),
+            senders=_file(env, "POINTSMAN_SENDERS"),
             step_summary=Path(summary) if (summary := env.get("GITHUB_STEP_SUMMARY")) else None,
             lookup=env.get,
         )
+
+
+def _file(env: Mapping[str, str], name: str) -> Path | None:
+    text = env.get(name, "").strip()
+    return Path(text) if text else None
+
+
+def _store(env: Mapping[str, str]) -> str:
+    text = env.get("POINTSMAN_STORE", "").strip() or "sqlite"
+    if text == "sqlite" or text.startswith(("postgresql://", "postgres://")):
+        return text
+    raise Misconfigured(
+        "POINTSMAN_STORE names no store there is.",
+        hint="Use sqlite, or postgresql://user:password@host:5432/database.",
+    )
+
+
+def _connections(env: Mapping[str, str]) -> int:
+    text = env.get("POINTSMAN_STORE_CONNECTIONS", "").strip() or "8"
+    if text.isascii() and text.isdigit() and 0 < int(text) <= 1000:
+        return int(text)
+    raise Misconfigured(
+        f"POINTSMAN_STORE_CONNECTIONS={text!r} is no number from 1 to 1000.", hint="Try 8."
+    )
 
 
 def _exporters(env: Mapping[str, str], signal: str) -> tuple[str, ...]:

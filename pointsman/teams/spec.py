@@ -16,6 +16,7 @@ from pointsman.nodes.gateway.cost import Price
 from pointsman.nodes.limits import Limiter
 from pointsman.nodes.routing.router import Router
 from pointsman.nodes.run import Budget
+from pointsman.nodes.schemas import Upcast
 from pointsman.nodes.specialist import AnyTool, Specialist
 from pointsman.teams.blackboard import Blackboard
 from pointsman.teams.memory import Memory
@@ -98,6 +99,9 @@ class TeamSpec:
 
     memory: Memory = field(default_factory=Memory)
     """How much of a thread a run is given."""
+    upcasts: Mapping[str, Upcast] = field(default_factory=dict[str, Upcast])
+    """By `TEAM.SPECIALIST@VERSION`: makes a specialist's input of the next version out of one of
+    that version, which others still send."""
     blackboard: Blackboard = field(default_factory=Blackboard)
     """What its specialists share, and who may read and write it."""
 

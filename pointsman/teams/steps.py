@@ -46,6 +46,7 @@ from pointsman.nodes.routing.router import Route
 from pointsman.nodes.run import Run
 from pointsman.nodes.sees import Said
 from pointsman.teams import bounded, children, closing, delegating, ending, pausing
+from pointsman.teams.fence import check_fence, still_held
 from pointsman.teams.journey import log_fields, nested
 from pointsman.teams.recall import recall
 from pointsman.teams.releases.rollout import assigned
@@ -193,6 +194,7 @@ class Steps:
                 if read is not None:
                     read.end(said)
                 await services.gateway.settle(run, keep=keep)
+            await check_fence()  # a visit is long: another process may have gone on meanwhile
             match reply.payload:
                 case Handoff(to=to):
                     self._allow(name, to)
@@ -258,6 +260,7 @@ class Steps:
         row = await services.store.find_run(state["run"])
         if row is None:
             raise StoreBroken(f"Run {state['run']} is not in the store {services.home} any more.")
+        await check_fence()
         await services.recorder.begin(row.run, row)
         services.recorder.step(row, Beginning(in_attempt("finish", row), given=state["carried"]))
         message = Message.model_validate(state["carried"])
@@ -323,7 +326,10 @@ class Steps:
                     return ending.ends(carried, failure, sender=specialist)
                 return await bounded.follow(hit, carried, state, run, services)
             finally:
-                await services.recorder.flush(row.run, time.perf_counter() - began)
+                if await still_held():
+                    await services.recorder.flush(row.run, time.perf_counter() - began)
+                else:
+                    services.recorder.forget(row.run)
 
 
 def _in_time(run: Run, tape: StepTape) -> None:

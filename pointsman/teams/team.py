@@ -30,6 +30,7 @@ from pointsman.nodes.limits import Limiter
 from pointsman.nodes.message import Attachment
 from pointsman.nodes.routing.router import Router
 from pointsman.nodes.run import Budget
+from pointsman.nodes.schemas import Upcast
 from pointsman.nodes.specialist import Specialist
 from pointsman.teams.blackboard import Blackboard
 from pointsman.teams.boardtools import with_board_tools
@@ -39,6 +40,7 @@ from pointsman.teams.memory import Memory
 from pointsman.teams.releases.rollout import Rollout
 from pointsman.teams.request import new_run
 from pointsman.teams.result import Result
+from pointsman.teams.schemas import team_schemas
 from pointsman.teams.services import Notify
 from pointsman.teams.sessions import Sessions
 from pointsman.teams.spec import TeamSpec, WhenBound, default_transitions
@@ -103,6 +105,7 @@ class Team(Desk):
         breaker: CircuitBreaker | None = BREAKER,
         limits: Sequence[Quota] | Limiter = (),
         no_route: str = NO_ROUTE,
+        upcasts: Mapping[str, Upcast] | None = None,
         why: Mapping[str, str] | None = None,
         on_ticket: Notify | str | None = None,
         transports: Transports | None = None,
@@ -124,9 +127,10 @@ class Team(Desk):
             budget=budget or Budget(), budgets=tuple(budgets),
             over_budget=over_budget or (OverBudget() if budget or budgets else STOP),
             breaker=breaker, limits=tuple(limits) if isinstance(limits, Sequence) else limits,
-            no_route=no_route, why=dict(why or {}),
+            no_route=no_route, upcasts=dict(upcasts or {}), why=dict(why or {}),
         )  # fmt: skip
         _refuse_faults(self.spec)
+        team_schemas(self.spec)  # refuses upcasts that lead nowhere
         told = webhook(on_ticket) if isinstance(on_ticket, str) else on_ticket
         self._sessions = Sessions(self.spec, told, transports, clock)
 
@@ -161,6 +165,27 @@ class Team(Desk):
         async with self._sessions.engine() as engine:
             await engine.submit(row)
             return await result_of(engine.services, row.run)
+
+    async def post(
+        self,
+        text: str,
+        *,
+        thread: str | None = None,
+        tenant: str = "default",
+        message_id: str | None = None,
+        priority: int = 5,
+        deadline: float | None = None,
+        budget: Budget | None = None,
+        attachments: Sequence[Attachment] = (),
+    ) -> str:
+        """`run` without waiting, on many machines: store the message and give its run's id once the
+        engine has it. Raises InvalidMessage, StoreError, and Misconfigured on one machine."""
+        row = self._row(
+            text, thread, tenant, message_id, priority, deadline, budget, tuple(attachments)
+        )
+        async with self._sessions.engine(recover=False) as engine:
+            await engine.post(row)
+        return row.run
 
     def run_sync(self, text: str, *, thread: str | None = None) -> Result:
         """`run` for code that has no event loop."""
@@ -268,9 +293,11 @@ class Team(Desk):
         models: Mapping[str, Tier] | None = None,
         prompts: Path | None = None,
         rollout: Rollout | None = None,
+        alone: bool = False,
     ) -> "Team":
         """The same team with nothing open: for another loop, another folder, other models or
-        prompts. `rollout` says how it serves releases."""
+        prompts. `rollout` says how it serves releases. `alone`: on files of its folder and in this
+        process, whatever the settings say."""
         other, spec = copy(self), self.spec
         other.spec = replace(
             spec, home=home or spec.home, models=models or spec.models,
@@ -278,6 +305,9 @@ class Team(Desk):
         )  # fmt: skip
         other._sessions = self._sessions.apart(other.spec)  # noqa: SLF001 (its own class)
         other._sessions.rollout = rollout or other._sessions.rollout  # noqa: SLF001 (likewise)
+        if alone:
+            said = other._sessions.settings  # noqa: SLF001 (likewise)
+            other._sessions.settings = lambda: said().alone  # noqa: SLF001 (likewise)
         return other
 
     def _row(

@@ -5,6 +5,7 @@
 
 from pointsman.teams.store.protocol import Store
 from tests.contracts.board import BoardContract
+from tests.contracts.crossings import CrossingContract
 from tests.contracts.events import EventContract
 from tests.contracts.lease import LeaseContract
 from tests.contracts.ledger import LedgerContract
@@ -32,6 +33,7 @@ class StoreContract(
     SearchContract,
     UsageContract,
     ServingContract,
+    CrossingContract,
 ):
     """What every Store promises."""
 

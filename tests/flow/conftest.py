@@ -9,6 +9,23 @@ from pointsman.nodes.gateway.scripted import ScriptedTransport
 from tests.flow.replayed import Replayed
 from tests.flow.shop import Shop, script
 
+ON_BOTH = ("approvals", "children", "concurrency", "dead", "nested", "order", "processes")
+"""The files whose tests run once on SQLite and once on PostgreSQL."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Twice where it is worth the time."""
+    if metafunc.module.__name__.rpartition(".test_")[2] in ON_BOTH:
+        metafunc.parametrize("kept", ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where state is kept, also for the processes that a test starts."""
+    if getattr(request, "param", "sqlite") == "postgres":
+        monkeypatch.setenv("POINTSMAN_STORE", request.getfixturevalue("database"))
+
+
 _BY_HAND = "the test changes the store by hand"
 _DEPLOY = "the team is another one when the run goes on: no one team is what made it"
 CHANGED: dict[str, str] = {
@@ -45,8 +62,9 @@ def model() -> ScriptedTransport:
 
 
 @pytest.fixture(autouse=True)
-def every_run_replays(request: pytest.FixtureRequest) -> Iterator[None]:
+def every_run_replays(request: pytest.FixtureRequest, kept: None) -> Iterator[None]:
     """Every run that a test leaves ended or waiting is replayed, and differs nowhere."""
+    del kept  # while it lasts, settings say where the runs are
     with Replayed() as runs:
         yield
     found = "" if request.node.originalname in CHANGED else runs.differences()

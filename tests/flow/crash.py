@@ -1,6 +1,7 @@
 """Kills a process at every point at which anything reaches the disk or the world, one by one.
 
     python -m tests.flow.crash FOLDER --reconcile --sample 12 --seed 7
+    python -m tests.flow.crash FOLDER --postgres --sample 12 --seed 7
 
 The run has two reads, three writes and two approvals, in three phases that are processes of their
 own: the message, the first decision, the second. The points are derived, not placed: before and
@@ -24,10 +25,12 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import aiosqlite  # noqa: F401 - imported before the first fork
+from psycopg import AsyncTransaction, Transaction
 
 from pointsman.guardrails.policy import ApprovalPolicy, PolicyRule
 from pointsman.nodes.digest import JsonObject
@@ -39,11 +42,14 @@ from pointsman.teams.team import Team
 from pointsman.teams.tickets import Approve, Respond, Ticket
 from tests.flow.processes import expire_leases
 from tests.flow.shop import Shop, shop_team
+from tests.postgres import Server, server
 
 PROGRAM = "lookup INV-1 > lookup INV-2 > note paper + refund INV-1 5 + refund INV-2 7"
 WRITES = ["noted paper", "refunded 5 on INV-1", "refunded 7 on INV-2"]
 ANSWER = "done: INV-1 is 20.00 USD | INV-2 is 20.00 USD | " + " | ".join(WRITES)
 PHASES = ("message", "first decision", "second decision")
+ADDRESS = "address"
+"""The file of a home that says which database its state is in."""
 TOOL_PARTS = ("invoke", "found")
 
 
@@ -94,8 +100,31 @@ class Points:
                 return super().execute(sql, *values)
 
         sqlite3.connect = lambda *args, **named: connect(*args, factory=Counting, **named)
+        self._hook_postgres()
         for part in TOOL_PARTS:
             self._around(part)
+
+    def _hook_postgres(self) -> None:
+        """The ends of its transactions, the store's and the checkpointer's."""
+        points, plain, plain_async = self, Transaction.__exit__, AsyncTransaction.__aexit__
+
+        def leave(block: Any, kind: Any, *error: Any) -> Any:
+            if kind is not None:
+                return plain(block, kind, *error)
+            points.hit("before a commit")
+            came = plain(block, kind, *error)
+            points.hit("after a commit")
+            return came
+
+        async def leave_async(block: Any, kind: Any, *error: Any) -> Any:
+            if kind is not None:
+                return await plain_async(block, kind, *error)
+            points.hit("before a checkpoint")
+            came = await plain_async(block, kind, *error)
+            points.hit("after a checkpoint")
+            return came
+
+        Transaction.__exit__, AsyncTransaction.__aexit__ = leave, leave_async
 
     def _around(self, part: str) -> None:
         points, plain = self, getattr(Tool, part)
@@ -208,21 +237,37 @@ def forked(work: Callable[[], object], *, die_at: int = 0, log: Path | None = No
 class Enumeration:
     """Every point of the three phases."""
 
-    def __init__(self, folder: Path, *, reconcile: bool) -> None:
+    def __init__(self, folder: Path, *, reconcile: bool, server: Server | None = None) -> None:
         self.folder = folder
+        self.server = server
         self.reconcile = reconcile
         self.points: list[tuple[int, int, str]] = []
         """Phase, number and label of each."""
 
+    def _copied(self, source: Path, home: Path) -> None:
+        """The state at one moment, in another place."""
+        shutil.copytree(source, home)
+        if self.server is not None:
+            template = self.server.name((source / ADDRESS).read_text())
+            (home / ADDRESS).write_text(self.server.database(template))
+
+    def _use(self, home: Path) -> None:
+        """From now on the state is that of this place."""
+        if self.server is not None:
+            os.environ["POINTSMAN_STORE"] = (home / ADDRESS).read_text()
+
     def _run(self, home: Path, work: Callable[[Team, Shop], Any]) -> Callable[[], object]:
+        self._use(home)
         return lambda: asyncio.run(work(a_team(home, reconcile=self.reconcile), Shop(home)))
 
     def count(self) -> None:
         """Go through it once without a crash: it finds the points, and keeps each phase's start."""
         home = self.folder / "start"
         home.mkdir(parents=True)
+        if self.server is not None:
+            (home / ADDRESS).write_text(self.server.prepared())
         for number in range(len(PHASES)):
-            shutil.copytree(home, self.folder / f"phase{number}")
+            self._copied(home, self.folder / f"phase{number}")
             log = self.folder / f"points{number}.json"
             forked(self._run(home, lambda team, _, n=number: phase(team, n)), log=log)
             labels = json.loads(log.read_text())
@@ -232,10 +277,10 @@ class Enumeration:
     def crash(self, number: int, point: int) -> int:
         """Die at one point and recover. How many ambiguous tickets people were asked about."""
         home = self.folder / f"crash{number}-{point}"
-        shutil.copytree(self.folder / f"phase{number}", home)
+        self._copied(self.folder / f"phase{number}", home)
         work = self._run(home, lambda team, _: phase(team, number))
         assert forked(work, die_at=point) == signal.SIGKILL, f"point {point} was not reached"
-        if (home / "pointsman.db").exists() and number_of_tables(home):
+        if self.server is not None or ((home / "pointsman.db").exists() and number_of_tables(home)):
             expire_leases(home)
         asked = self.folder / "asked"
 
@@ -246,6 +291,8 @@ class Enumeration:
             assert sorted(shop.wrote()) == sorted(WRITES)
 
         forked(self._run(home, mend))
+        if self.server is not None:
+            self.server.drop((home / ADDRESS).read_text())
         shutil.rmtree(home)
         return int(asked.read_text())
 
@@ -265,8 +312,15 @@ def main() -> None:
     parser.add_argument("--reconcile", action="store_true")
     parser.add_argument("--sample", type=int, default=0, help="points to visit; 0: all")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--postgres", action="store_true")
     given = parser.parse_args()
-    whole = Enumeration(given.folder, reconcile=given.reconcile)
+    with server() if given.postgres else nullcontext() as running:
+        enumerate_points(given, running)
+
+
+def enumerate_points(given: argparse.Namespace, running: Server | None) -> None:
+    """On files, or on a server that runs."""
+    whole = Enumeration(given.folder, reconcile=given.reconcile, server=running)
     whole.count()
     chosen = whole.points
     if given.sample:

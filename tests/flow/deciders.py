@@ -15,14 +15,18 @@ from pathlib import Path
 
 from pointsman.errors import TicketClosed
 from pointsman.teams.claim import claim
-from pointsman.teams.store.sqlite import SqliteStore
+from pointsman.teams.settings import Settings
+from pointsman.teams.store.opening import open_store
+from pointsman.teams.store.protocol import Store
 from pointsman.teams.tickets import Approve, Reject
 from tests.flow.shop import shop_team
 
 
-async def _decide(store: SqliteStore, process: int, thread: int, each: int) -> dict[str, list[str]]:
+async def _decide(
+    home: Path, store: Store, process: int, thread: int, each: int
+) -> dict[str, list[str]]:
     """One thread's decisions, in its own event loop; those that counted."""
-    team = shop_team(store._path.parent)
+    team = shop_team(home)
     by = f"p{process}t{thread}"
     order = random.Random(by)
     tickets = [t.id for t in await store.tickets(team.name, limit=1000)]
@@ -41,10 +45,10 @@ async def _decide(store: SqliteStore, process: int, thread: int, each: int) -> d
 
 def main(home: Path, process: int, threads: int, each: int) -> None:
     """Decide with every thread at once, then take on what the decided runs have to do."""
-    store = SqliteStore(home / "pointsman.db")
+    store = open_store(Settings.read(), home)
     with ThreadPoolExecutor(threads) as pool:
         parts = pool.map(
-            lambda thread: asyncio.run(_decide(store, process, thread, each)), range(threads)
+            lambda thread: asyncio.run(_decide(home, store, process, thread, each)), range(threads)
         )
     won = {ticket: said for part in parts for ticket, said in part.items()}
     asyncio.run(store.aclose())

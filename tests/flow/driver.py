@@ -16,15 +16,16 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pointsman.errors import PointsmanError
 from pointsman.guardrails.policy import ApprovalPolicy, PolicyRule
 from pointsman.nodes.gateway.transport import ModelReply
 from pointsman.nodes.message import Task
-from pointsman.teams import services
 from pointsman.teams.approvals.lifecycle import Move
 from pointsman.teams.result import Result
+from pointsman.teams.store import opening
+from pointsman.teams.store.postgres import store
 from pointsman.teams.store.rows import EffectRow, RunState
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import DECISION, Ticket
@@ -45,61 +46,72 @@ KILLS = (
 )
 
 
-class KillingStore(SqliteStore):
-    """A store whose process dies at one point, with everything before it on disk."""
+def killing(base: type[SqliteStore]) -> type[SqliteStore]:
+    """That store, in which a process dies at one point, with everything before it on disk."""
 
-    point = ""
-    answers = 0
+    class Killing(base):
+        """Dies."""
 
-    def _die(self, point: str) -> None:
-        if point == self.point:
-            os.kill(os.getpid(), signal.SIGKILL)
+        point = ""
+        answers = 0
 
-    async def journal_put(
-        self, run_id: str, step: str, occurrence: int, digest: str, reply: ModelReply
-    ) -> None:
-        await super().journal_put(run_id, step, occurrence, digest, reply)
-        self.answers += 1
-        self._die({1: "after-first-answer", 2: "after-second-answer"}.get(self.answers, "-"))
+        def _die(self, point: str) -> None:
+            if point == self.point:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    async def freeze(self, tickets: Sequence[Ticket]) -> tuple[Ticket, ...]:
-        frozen = await super().freeze(tickets)
-        self._die("after-freeze")
-        return frozen
+        async def journal_put(
+            self, run_id: str, step: str, occurrence: int, digest: str, reply: ModelReply
+        ) -> None:
+            await super().journal_put(run_id, step, occurrence, digest, reply)
+            self.answers += 1
+            self._die({1: "after-first-answer", 2: "after-second-answer"}.get(self.answers, "-"))
 
-    async def move_run(
-        self, run: str, to: RunState, *, frm: Sequence[RunState], result: Result | None = None
-    ) -> bool:
-        moved = await super().move_run(run, to, frm=frm, result=result)
-        self._die({"waiting": "after-waiting", "done": "after-finish"}.get(to, "-"))
-        return moved
+        async def freeze(self, tickets: Sequence[Ticket]) -> tuple[Ticket, ...]:
+            frozen = await super().freeze(tickets)
+            self._die("after-freeze")
+            return frozen
 
-    async def amend(self, ticket: str, move: Move) -> Ticket:
-        amended = await super().amend(ticket, move)
-        decided = move.step in ("approve", "edit", "reject", "respond")
-        self._die("after-claim" if decided else "after-settled")
-        return amended
+        async def move_run(
+            self, run: str, to: RunState, *, frm: Sequence[RunState], result: Result | None = None
+        ) -> bool:
+            moved = await super().move_run(run, to, frm=frm, result=result)
+            self._die({"waiting": "after-waiting", "done": "after-finish"}.get(to, "-"))
+            return moved
 
-    async def intend(
-        self, key: str, ticket: str, run: str, tool: str, digest: str
-    ) -> EffectRow | None:
-        before = await super().intend(key, ticket, run, tool, digest)
-        self._die("after-intend")
-        return before
+        async def amend(self, ticket: str, move: Move) -> Ticket:
+            amended = await super().amend(ticket, move)
+            decided = move.step in ("approve", "edit", "reject", "respond")
+            self._die("after-claim" if decided else "after-settled")
+            return amended
 
-    async def effect_ended(
-        self, key: str, state: Literal["done", "failed", "undone"], result: str
-    ) -> None:
-        self._die("before-done")
-        await super().effect_ended(key, state, result)
-        self._die("after-done")
+        async def intend(
+            self, key: str, ticket: str, run: str, tool: str, digest: str
+        ) -> EffectRow | None:
+            before = await super().intend(key, ticket, run, tool, digest)
+            self._die("after-intend")
+            return before
+
+        async def effect_ended(
+            self, key: str, state: Literal["done", "failed", "undone"], result: str
+        ) -> None:
+            self._die("before-done")
+            await super().effect_ended(key, state, result)
+            self._die("after-done")
+
+    return Killing
+
+
+KillingStore = killing(SqliteStore)
 
 
 async def main(home: Path, order: dict[str, Any]) -> object:
     """Carry the order out."""
-    KillingStore.point = order.pop("kill", "")
     # The one seam: a team opens its own store, and this process wants one that kills it.
-    services.SqliteStore = KillingStore
+    opening.SqliteStore = KillingStore
+    store.PostgresStore = killing(cast("type[SqliteStore]", store.PostgresStore))
+    for one in (opening.SqliteStore, store.PostgresStore):
+        one.point = order.get("kill", "")
+    order.pop("kill", "")
     allow = order.pop("allow", False)
     policy = ApprovalPolicy(rules=(PolicyRule("all", "allow"),)) if allow else None
     tasks = [Task.model_validate(task) for task in order.pop("tasks", ())]

@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import os
 import signal
 import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
+
+from pointsman.teams.store.postgres.address import Address
+from pointsman.teams.store.postgres.database import connect
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,13 +56,31 @@ def expire_leases(home: Path) -> None:
 
 def change(home: Path, sql: str, *values: object) -> None:
     """Change the store's rows behind everybody's back."""
+    if url := os.environ.get("POINTSMAN_STORE"):
+        with connect(Address(url)) as db:
+            db.execute(sql.replace("?", "%s").encode(), values)
+        return
     with sqlite3.connect(home / "pointsman.db", timeout=20) as db:
         db.execute(sql, values)
     db.close()
 
 
+def ignoring(home: Path, column: str) -> None:
+    """From now on changes of that column of a run change nothing."""
+    when = f"BEFORE UPDATE OF {column} ON runs"
+    if os.environ.get("POINTSMAN_STORE"):
+        body = "RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$"
+        change(home, f"CREATE FUNCTION ignored() {body}")
+        change(home, f"CREATE TRIGGER stuck {when} FOR EACH ROW EXECUTE FUNCTION ignored()")
+    else:
+        change(home, f"CREATE TRIGGER stuck {when} BEGIN SELECT RAISE(IGNORE); END")
+
+
 def rows(home: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
     """Rows of the store."""
+    if url := os.environ.get("POINTSMAN_STORE"):
+        with connect(Address(url)) as db:
+            return db.execute(sql.replace("?", "%s").encode(), values).fetchall()
     with sqlite3.connect(home / "pointsman.db", timeout=20) as db:
         found = db.execute(sql, values).fetchall()
     db.close()

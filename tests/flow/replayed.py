@@ -12,7 +12,8 @@ from pointsman.teams.services import Services
 from pointsman.teams.sessions import Sessions
 from pointsman.teams.state import RunState
 from pointsman.teams.steps import Body, Steps
-from pointsman.teams.store.sqlite import SqliteStore
+from pointsman.teams.store.opening import open_store
+from pointsman.teams.store.protocol import Store
 
 
 class Replayed:
@@ -72,8 +73,8 @@ class Replayed:
 
     async def _all(self) -> list[str]:
         found: list[str] = []
-        for home in {home for home, _ in self._homes.values()}:
-            store = SqliteStore(home / "pointsman.db")
+        for home, sessions in dict(self._homes.values()).items():
+            store = open_store(sessions.settings(), home)
             try:
                 runs = [run for run, (at, _) in self._homes.items() if at == home]
                 for run in runs:
@@ -82,7 +83,7 @@ class Replayed:
                 await store.aclose()
         return found
 
-    async def _one(self, store: SqliteStore, run: str) -> list[str]:
+    async def _one(self, store: Store, run: str) -> list[str]:
         row = await store.find_run(run)
         if row is None or row.state == "running" or row.parent:
             return []

@@ -64,10 +64,15 @@ async def test_tasks_run_at_once_up_to_a_bound(home: Path) -> None:
             return script(request)
         now += 1
         most = max(most, now)
+        if now == 2:
+            met.set()
+        async with asyncio.timeout(30):
+            await met.wait()  # the first one waits for a second one
         await asyncio.sleep(0.02)
         now -= 1
         return text_reply("ok")
 
+    met = asyncio.Event()
     tasks = [task(f"t{n}", f"say {n}") for n in range(5)]
     team = giving_team(home, *tasks, model=ScriptedTransport(slow))
     object.__setattr__(team.spec, "max_parallel", 2)

@@ -8,7 +8,7 @@ import pytest
 from pointsman.errors import StoreBroken
 from pointsman.nodes.gateway.scripted import ScriptedTransport
 from pointsman.teams.tickets import Approve, Respond
-from tests.flow.processes import change, killed, order, rows
+from tests.flow.processes import change, ignoring, killed, order, rows
 from tests.flow.shop import Shop, shop_team
 
 APPROVE = {"type": "approve", "by": "ana"}
@@ -188,7 +188,6 @@ async def test_a_run_that_only_its_row_calls_running_says_so(home: Path) -> None
     changing the row, and nothing is driven round and round."""
     result = await order(home, run="what now", **MESSAGE)
     change(home, "UPDATE runs SET state = 'running'")
-    stuck = "BEFORE UPDATE OF state ON runs BEGIN SELECT RAISE(IGNORE); END"
-    change(home, f"CREATE TRIGGER stuck {stuck}")
+    ignoring(home, "state")
     with pytest.raises(StoreBroken, match="its graph has ended without it"):
         await shop_team(home).resume(result["run"])

@@ -74,3 +74,28 @@ def test_a_providers_key_is_read_when_it_is_used() -> None:
     environ["GROQ_API_KEY"] = "gsk-2"
     assert settings.lookup("GROQ_API_KEY") == "gsk-2"
     assert "gsk" not in repr(settings)
+
+
+def test_the_stores_address_is_taken_and_not_shown() -> None:
+    """Files by default; an address of PostgreSQL may hold a password, which no repr shows."""
+    assert Settings.read({}).store == "sqlite"
+    url = "postgresql://pm:hidden@db.internal/state"
+    settings = Settings.read({"POINTSMAN_STORE": url, "POINTSMAN_STORE_CONNECTIONS": "3"})
+    assert (settings.store, settings.store_connections) == (url, 3)
+    assert "hidden" not in repr(settings)
+    assert settings.alone.store == "sqlite"
+
+
+@pytest.mark.parametrize("text", ["mysql://pm:hidden@h/d", "postgres", "hidden"])
+def test_a_store_that_there_is_not_is_refused(text: str) -> None:
+    """Without repeating it."""
+    with pytest.raises(Misconfigured, match="POINTSMAN_STORE") as caught:
+        Settings.read({"POINTSMAN_STORE": text})
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", "1001"])
+def test_a_number_of_connections_is_one(text: str) -> None:
+    """From 1 to 1000."""
+    with pytest.raises(Misconfigured, match="POINTSMAN_STORE_CONNECTIONS"):
+        Settings.read({"POINTSMAN_STORE_CONNECTIONS": text})

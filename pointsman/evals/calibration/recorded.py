@@ -53,7 +53,7 @@ async def _asked(
     seen: Callable[[Sample], None],
 ) -> Sequence[Sample]:
     version = digest(team.name, {name: list(chain) for name, chain in models.items()})[:12]
-    async with team.apart(home=folder, models=models) as asked:
+    async with team.apart(home=folder, models=models, alone=True) as asked:
 
         async def ask(case: Case) -> Result:
             thread = f"{version}-{case.thread or case.id}"

@@ -16,7 +16,7 @@ from pointsman.teams.team import Team
 def rigged(team: Team, injector: Injector, home: Path) -> Team:
     """The team apart, in `home`, by the injector's clock, with nothing of its own changed. The
     drill's approver is one of its reviewers, and no reviewer is told of a ticket."""
-    other = team.apart(home=home)
+    other = team.apart(home=home, alone=True)
     spec = replace(
         admitted(other.spec, injector.approver.policy),
         specialists=tuple(_rigged(s, injector, home) for s in other.spec.specialists),

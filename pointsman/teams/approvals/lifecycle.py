@@ -193,6 +193,12 @@ def is_due(ticket: Ticket, at: datetime) -> bool:
     return ticket.open and ticket.expires is not None and ticket.expires <= at
 
 
+def next_due(ticket: Ticket) -> datetime | None:
+    """When time changes the ticket next; None when it does not."""
+    times = [at for at in (ticket.expires, ticket.remind) if at is not None]
+    return min(times) if times and ticket.open else None
+
+
 def time_move(ticket: Ticket, at: datetime) -> Move | None:
     """What time does to the ticket now: it expires (to the next reviewer, or for good), or it
     reminds; None when nothing is due."""

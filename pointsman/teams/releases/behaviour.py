@@ -136,7 +136,7 @@ def _tier(given: Tier) -> PinnedTier:
 
 
 def _specialist(specialist: Specialist) -> JsonObject:
-    said = parts_of(specialist, leave={"name", "tools", "guards", "examples", "does"})
+    said = parts_of(specialist, leave={"name", "tools", "guards", "examples", "does", "shards"})
     if specialist.examples:
         listed = list(specialist.examples)
         said["examples"] = {"count": len(listed), "digest": digest(*listed)[:12]}

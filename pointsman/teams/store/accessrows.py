@@ -14,7 +14,7 @@ class AccessRows(Database):
     """The part of the store that knows who may use the servers."""
 
     async def add_token(self, token: Token, digest: str) -> None:
-        entry = _entry(token, "issue", token.by, token.created)
+        entry = entry_of(token, "issue", token.by, token.created)
 
         def add(db: sqlite3.Connection) -> None:
             db.execute(
@@ -47,18 +47,11 @@ class AccessRows(Database):
                     f"Team {team!r} has no token {token!r}.",
                     hint="`pointsman token list` shows them.",
                 )
-            there = Token.model_validate_json(row[0])
-            if there.revoked is not None:
-                raise Conflict(
-                    f"Token {token} of {there.name!r} was revoked before, by"
-                    f" {there.revoked_by or 'somebody'} at {there.revoked:%Y-%m-%d %H:%M} UTC.",
-                    hint="Nothing was changed.",
-                )
-            after = there.model_copy(update={"revoked": at.astimezone(UTC), "revoked_by": by})
+            after = withdrawn(Token.model_validate_json(row[0]), by, at)
             db.execute(
                 "UPDATE access_tokens SET body = ? WHERE id = ?", (after.model_dump_json(), token)
             )
-            auditrows.append(db, _entry(after, "withdraw", by, at))
+            auditrows.append(db, entry_of(after, "withdraw", by, at))
             return after
 
         return await self._do(revoke)
@@ -67,7 +60,19 @@ class AccessRows(Database):
         await self._do(lambda db: auditrows.append(db, entry))
 
 
-def _entry(token: Token, action: str, by: str, at: datetime) -> AuditEntry:
+def withdrawn(there: Token, by: str, at: datetime) -> Token:
+    """The token, ended. Raises Conflict when it was before."""
+    if there.revoked is not None:
+        raise Conflict(
+            f"Token {there.id} of {there.name!r} was revoked before, by"
+            f" {there.revoked_by or 'somebody'} at {there.revoked:%Y-%m-%d %H:%M} UTC.",
+            hint="Nothing was changed.",
+        )
+    return there.model_copy(update={"revoked": at.astimezone(UTC), "revoked_by": by})
+
+
+def entry_of(token: Token, action: str, by: str, at: datetime) -> AuditEntry:
+    """The audit row of a change to a token."""
     return AuditEntry(
         at=at.astimezone(UTC), team=token.team, token=token.id, by=by, to=token.name,
         action="issue" if action == "issue" else "withdraw", status=" ".join(token.scopes),

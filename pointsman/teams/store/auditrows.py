@@ -2,10 +2,8 @@
 
 import sqlite3
 
-from pydantic import ValidationError
-
-from pointsman.errors import StoreBroken
 from pointsman.teams.approvals.audit import AuditEntry, AuditRow, Head, chained
+from pointsman.teams.store.mapping import audit_rows
 
 
 def append(db: sqlite3.Connection, entry: AuditEntry) -> None:
@@ -27,21 +25,4 @@ def rows(db: sqlite3.Connection, after: int, limit: int) -> tuple[AuditRow, ...]
         " WHERE seq > ? ORDER BY seq LIMIT ?",
         (after, limit),
     )
-    read: list[AuditRow] = []
-    for seq, entry, prev, hash_ in found:
-        try:
-            parsed = AuditEntry.model_validate_json(entry)
-        except ValidationError as error:
-            if read:
-                break
-            raise StoreBroken(
-                f"Row {seq} of the audit log cannot be read: it is no AuditEntry.",
-                hint="It was changed by hand, or written by a newer pointsman.",
-                row=seq,
-            ) from error
-        read.append(AuditRow(seq=seq, entry=parsed, prev=_text(prev), hash=_text(hash_)))
-    return tuple(read)
-
-
-def _text(stored: bytes) -> str:
-    return stored.decode("utf-8", "replace")
+    return audit_rows(found.fetchall())

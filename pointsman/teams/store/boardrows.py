@@ -5,7 +5,8 @@ import sqlite3
 from pointsman.errors import InvalidEntry
 from pointsman.teams.store.database import Database
 from pointsman.teams.store.entries import BoardScope, EntryRow, EntryWrite, Put, Token
-from pointsman.teams.store.leaserows import check_token
+from pointsman.teams.store.leaserows import holder
+from pointsman.teams.store.tokens import check_token
 
 _ROW = "key, version, schema, value, author, run, why, at, expires, epoch"
 _SCOPE = "team = ? AND tenant = ? AND thread = ?"
@@ -26,7 +27,7 @@ class BoardRows(Database):
             before = _repeated(db, scope, write)
             if before is not None:
                 return Put(written=True, row=before)
-            check_token(db, token, write, now)
+            check_token(lambda name: holder(db, name, now), token, write)
             newest = _newest(db, scope, write.key)
             stands = newest if newest is not None and newest.live(now) else None
             if expect != (stands.version if stands else 0):

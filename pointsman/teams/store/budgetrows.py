@@ -91,14 +91,10 @@ class Balance:
     """Calls of unknown price: no sum of USD holds them."""
 
 
-def take(
-    db: sqlite3.Connection, asks: Sequence[BudgetAsk], hold: str, now: float, lease: float
-) -> int | Short | None:
-    """Set all aside, or nothing. Gives the milliseconds that the call may take; None: no bound."""
+def grant(asks: Sequence[BudgetAsk], balances: Sequence[Balance]) -> int | Short | None:
+    """The milliseconds that the call may take (None: no bound), or what is short."""
     granted: int | None = None
-    for number, ask in enumerate(asks):
-        _begin(db, ask)
-        balance = balance_of(db, ask.key, now)
+    for number, (ask, balance) in enumerate(zip(asks, balances, strict=True)):
         for n, bound in enumerate(astuple(ask.bound)):
             if bound is None:
                 continue
@@ -107,6 +103,18 @@ def take(
                 granted = min(left if granted is None else granted, left)
             elif UNITS[n] == "seconds" or (left <= 0 and worst != 0) or (worst or 0) > left:
                 return Short(number, UNITS[n], bound + (astuple(balance.more)[n] or 0), left)
+    return granted
+
+
+def take(
+    db: sqlite3.Connection, asks: Sequence[BudgetAsk], hold: str, now: float, lease: float
+) -> int | Short | None:
+    """Set all aside, or nothing. Gives the milliseconds that the call may take; None: no bound."""
+    for ask in asks:
+        _begin(db, ask)
+    granted = grant(asks, [balance_of(db, ask.key, now) for ask in asks])
+    if isinstance(granted, Short):
+        return granted
     for ask in asks:
         worst = ask.worst
         ms = worst.ms if granted is None else min(worst.ms or granted, granted)
@@ -199,14 +207,15 @@ def _begin(db: sqlite3.Connection, ask: BudgetAsk) -> None:
         (ask.key, ask.ends),
     )
     for more in ask.more:
-        amount = replace(more.amount, **_zeros(more.amount))
+        amount = replace(more.amount, **zeros(more.amount))
         db.execute(
             "INSERT OR IGNORE INTO extensions VALUES (?, ?, ?, ?, ?, ?)",
             (ask.key, more.token, amount.usd, amount.tokens, amount.calls, amount.ms),
         )
 
 
-def _zeros(amount: Amount) -> dict[str, int]:
+def zeros(amount: Amount) -> dict[str, int]:
+    """What is not said of an amount, as nothing."""
     names = ("usd", "tokens", "calls", "ms")
     return {name: 0 for name in names if getattr(amount, name) is None}
 

@@ -7,7 +7,7 @@ VLDB 2019). Slots of any stretches, tenants or models add up, which a sample of 
 
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
@@ -186,38 +186,28 @@ def _called(call: ModelCalled) -> Counted:
     return Counted(call.kind, adds, call.specialist, call.model, "", call.source, slot)
 
 
-def count(db: sqlite3.Connection, facts: RunFacts, events: Sequence[Recorded]) -> None:
-    """Add events of one run, which were stored just now, to the table."""
-    _add(db, _rows(db, facts, events))
+Stretch = tuple[str | int, ...]
+"""What a row is about: the columns of the table's primary key, in their order."""
 
 
-def count_all(db: sqlite3.Connection) -> None:
-    """Count every event of the store; for one that did not count before."""
-    sql = (
-        "SELECT r.team, r.tenant, r.seconds, r.parent, r.fork_of, e.run, e.seq, e.at, e.event"
-        " FROM events e JOIN runs r ON r.run = e.run ORDER BY e.place"
-    )
-    sums: dict[tuple[str | int, ...], Sums] = {}
-    for team, tenant, seconds, parent, fork_of, run, seq, at, text in db.execute(sql):
-        recorded = Recorded(run=run, seq=seq, at=at, event=_EVENT.validate_json(text))
-        facts = RunFacts(team, tenant, seconds, parent, fork_of)
-        for place, adds in _rows(db, facts, [recorded]):
-            sums.setdefault(place, Sums()).add(adds)
-    _add(db, sums.items())
-
-
-def _rows(
-    db: sqlite3.Connection, facts: RunFacts, events: Sequence[Recorded]
-) -> Iterable[tuple[tuple[str | int, ...], Sums]]:
-    sums: dict[tuple[str | int, ...], Sums] = {}
+def summed(
+    facts: RunFacts,
+    events: Sequence[Recorded],
+    *,
+    before: Callable[[Recorded, str], str],
+    moved: Callable[[BreakerMoved, float], None],
+) -> dict[Stretch, Sums]:
+    """What events of one run add to the table. `before` is asked who had the work before a hand-off
+    (given the run's parent), `moved` told of a breaker that moved, and when."""
+    sums: dict[Stretch, Sums] = {}
     for recorded in events:
         event = recorded.event
         if facts.fork_of and not called_out(event):
             continue
         if isinstance(event, BreakerMoved):
-            _move_breaker(db, facts.team, event, recorded.at)
+            moved(event, recorded.at)
             continue
-        came_from = _before(db, recorded, facts.parent) if _handed(event) else ""
+        came_from = before(recorded, facts.parent) if _handed(event) else ""
         for one in counted(event, facts, came_from):
             for width in WIDTHS:
                 start = int(recorded.at // width) * width
@@ -226,10 +216,40 @@ def _rows(
                     one.key, one.outcome, one.slot,
                 )  # fmt: skip
                 sums.setdefault(place, Sums()).add(one.adds)
-    return sums.items()
+    return sums
 
 
-def _add(db: sqlite3.Connection, rows: Iterable[tuple[tuple[str | int, ...], Sums]]) -> None:
+def count(db: sqlite3.Connection, facts: RunFacts, events: Sequence[Recorded]) -> None:
+    """Add events of one run, which were stored just now, to the table."""
+    _add(db, _rows(db, facts, events).items())
+
+
+def count_all(db: sqlite3.Connection) -> None:
+    """Count every event of the store; for one that did not count before."""
+    sql = (
+        "SELECT r.team, r.tenant, r.seconds, r.parent, r.fork_of, e.run, e.seq, e.at, e.event"
+        " FROM events e JOIN runs r ON r.run = e.run ORDER BY e.place"
+    )
+    sums: dict[Stretch, Sums] = {}
+    for team, tenant, seconds, parent, fork_of, run, seq, at, text in db.execute(sql):
+        recorded = Recorded(run=run, seq=seq, at=at, event=_EVENT.validate_json(text))
+        facts = RunFacts(team, tenant, seconds, parent, fork_of)
+        for place, adds in _rows(db, facts, [recorded]).items():
+            sums.setdefault(place, Sums()).add(adds)
+    _add(db, sums.items())
+
+
+def _rows(
+    db: sqlite3.Connection, facts: RunFacts, events: Sequence[Recorded]
+) -> dict[Stretch, Sums]:
+    return summed(
+        facts, events,
+        before=lambda recorded, parent: _before(db, recorded, parent),
+        moved=lambda event, at: _move_breaker(db, facts.team, event, at),
+    )  # fmt: skip
+
+
+def _add(db: sqlite3.Connection, rows: Iterable[tuple[Stretch, Sums]]) -> None:
     db.executemany(_ADD, [(*place, *sums.values()) for place, sums in rows])
 
 

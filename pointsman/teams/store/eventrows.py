@@ -3,15 +3,13 @@
 import sqlite3
 from collections.abc import Sequence
 
-from pydantic import TypeAdapter
-
-from pointsman.nodes.event import Event, Recorded
+from pointsman.nodes.event import Recorded
 from pointsman.teams.store import counting, steprows
 from pointsman.teams.store.database import Database
+from pointsman.teams.store.mapping import recorded
 from pointsman.teams.store.rows import BEGINNING, EventPage, Place, Wanted
 from pointsman.teams.tape import StepTape
 
-_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _CALLED_OUT = (
     "CASE json_extract(e.event, '$.kind') WHEN 'model_failed' THEN 1 WHEN 'hedged' THEN 1"
     " WHEN 'model_called' THEN json_extract(e.event, '$.source') = 'model' ELSE 0 END"
@@ -47,7 +45,7 @@ class EventRows(Database):
     async def events(self, run: str) -> tuple[Recorded, ...]:
         sql = "SELECT run, seq, at, event FROM events WHERE run = ? ORDER BY seq"
         rows = await self._read(lambda db: db.execute(sql, (run,)).fetchall())
-        return tuple(_recorded(*row) for row in rows)
+        return tuple(recorded(*row) for row in rows)
 
     async def page(
         self, team: str, wanted: Wanted, *, after: Place = BEGINNING, limit: int = 1000
@@ -61,7 +59,7 @@ class EventRows(Database):
                 f" ON r.run = e.run WHERE {where} ORDER BY e.run, e.seq",
                 values,
             )
-            return EventPage(tuple((str(row[0]), _recorded(*row[1:])) for row in rows), last)
+            return EventPage(tuple((str(row[0]), recorded(*row[1:])) for row in rows), last)
 
         return await self._read(work)
 
@@ -118,7 +116,3 @@ def _where(
         where.append(f"json_extract(e.event, '$.kind') IN ({','.join('?' * len(wanted.kinds))})")
         values += wanted.kinds
     return " AND ".join(where), values
-
-
-def _recorded(run: str, seq: int, at: float, event: str) -> Recorded:
-    return Recorded(run=run, seq=seq, at=at, event=_EVENT.validate_json(event))

@@ -21,7 +21,7 @@ from pointsman.teams.tickets import (
     TicketStatus,
 )
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _LED_TO: Mapping[str, TicketStatus] = {
     "approve": "approved",
     "edit": "approved",
@@ -65,7 +65,11 @@ def _to_5(db: sqlite3.Connection) -> None:
     counting.count_all(db)
 
 
-STEPS = (_to_2, _to_3, _to_4, _to_5)
+def _to_6(db: sqlite3.Connection) -> None:
+    script(db, "to_6.sql")
+
+
+STEPS = (_to_2, _to_3, _to_4, _to_5, _to_6)
 """From schema 1 on, in their order."""
 
 

@@ -16,6 +16,7 @@ from pointsman.teams.releases.channels import Channels
 from pointsman.teams.releases.release import Release
 from pointsman.teams.result import Result
 from pointsman.teams.search import Found, RunFilter
+from pointsman.teams.store.crossings import Crossings
 from pointsman.teams.store.entries import BoardScope, EntryRow, EntryWrite, Put, Token
 from pointsman.teams.store.rows import (
     BEGINNING,
@@ -37,7 +38,7 @@ from pointsman.teams.tickets import Ticket, TicketStatus
 from pointsman.teams.usage import Tally, UsageWanted
 
 
-class Store(Protocol):
+class Store(Crossings, Protocol):
     """Durable state. Every method is one transaction; none blocks the event loop.
 
     All raise StoreFull or StoreBroken when the storage itself fails.
@@ -287,6 +288,11 @@ class Store(Protocol):
     async def lease(self, name: str, owner: str, ttl: float) -> int | None:
         """Take or renew the lease for `ttl` seconds. Its epoch, which grows with each new owner;
         None while somebody else holds it."""
+        ...
+
+    async def seize(self, name: str, owner: str, ttl: float) -> int:
+        """Take the lease from whoever holds it: for those whom somebody else tells whose turn it
+        is. Its new epoch; writes with the old one are refused."""
         ...
 
     async def renew(self, token: Token, ttl: float) -> bool:

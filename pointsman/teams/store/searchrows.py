@@ -1,25 +1,21 @@
 """Runs in SQLite as lists show them, newest first, from an index whatever is asked for."""
 
 import sqlite3
-from collections.abc import Sequence
 
-from pydantic import TypeAdapter
-
-from pointsman.nodes.message import Message, request_of
 from pointsman.teams.result import Result
-from pointsman.teams.search import Found, RunFilter, RunLine
+from pointsman.teams.search import Found, RunFilter
 from pointsman.teams.store.database import Database
-from pointsman.teams.store.rows import RunState
+from pointsman.teams.store.lists import LOOKED, between, fitting, line, place_at
 
-TEXT_SHOWN = 200
-LOOKED = 2_000
-"""How many runs one look goes through at most, fitting or not."""
-_STATE: TypeAdapter[RunState] = TypeAdapter(RunState)
 _LINE = (
     "r.place, r.run, r.team, r.thread, r.tenant, r.state, r.specialist, r.text, r.created, r.ended,"
     " r.seconds, r.usd, r.calls, r.error, r.release, r.parent, r.fork_of"
 )
 _SAID = "run_texts MATCH ? AND run_texts.rowid >= ? AND run_texts.rowid < ?"
+_INDEXES = {
+    "": "runs_listed", "thread": "runs_of_thread", "state": "runs_by_state",
+    "release": "runs_by_release", "specialist": "runs_by_specialist", "tenant": "runs_by_tenant",
+}  # fmt: skip
 _Values = list[str | int | float]
 
 
@@ -38,7 +34,7 @@ class SearchRows(Database):
                 return Found((), None)
             sql, more = listed(_LINE, team, wanted, (low, before))
             rows = db.execute(sql, (*more, limit)).fetchall()
-            lines = tuple(_line(row) for row in rows)
+            lines = tuple(line(row[1:]) for row in rows)
             if len(rows) == limit:
                 return Found(lines, rows[-1][0])
             return Found(lines, low if looked == LOOKED else None)
@@ -55,10 +51,7 @@ def matching(text: str) -> str:
 def _places(team: str, wanted: RunFilter, before: int) -> tuple[str, _Values]:
     """SQL for places of runs, newest first, from the index that fits best: those that need looking
     at. Its last value is yet to be given: how many."""
-    low = 0 if wanted.since is None else place_at(wanted.since)
-    if wanted.until is not None:
-        # A place may be later than its run, by as many as were created in the same microsecond.
-        before = min(before, place_at(wanted.until) + 1_000_000)
+    low, before = between(wanted, before)
     if wanted.text:
         sql = f"SELECT rowid AS place FROM run_texts WHERE {_SAID} ORDER BY rowid DESC LIMIT ?"  # noqa: S608 (constants)
         return sql, [matching(wanted.text), low, before]
@@ -66,29 +59,30 @@ def _places(team: str, wanted: RunFilter, before: int) -> tuple[str, _Values]:
 
 
 def listed(
-    columns: str, team: str, wanted: RunFilter, between: tuple[int, int]
+    columns: str, team: str, wanted: RunFilter, places: tuple[int, int]
 ) -> tuple[str, _Values]:
-    """SQL for columns of the runs `r` that fit, with a place in `between` (the second left out),
+    """SQL for columns of the runs `r` that fit, with a place in `places` (the second left out),
     newest first. Its last value is yet to be given: how many."""
     where, values = _rest(team, wanted)
     if not wanted.text:
-        return _from_index(columns, team, wanted, between, (f" AND {where}", values))
+        return _from_index(columns, team, wanted, places, (f" AND {where}", values))
     # The loops' order is fixed: along the texts, which come newest first.
     sql = (
         f"SELECT {columns} FROM run_texts CROSS JOIN runs r ON r.place = run_texts.rowid"  # noqa: S608 (constants)
         f" WHERE {_SAID} AND {where} ORDER BY run_texts.rowid DESC LIMIT ?"
     )
-    return sql, [matching(wanted.text), *between, *values]
+    return sql, [matching(wanted.text), *places, *values]
 
 
 def _from_index(
     columns: str,
     team: str,
     wanted: RunFilter,
-    between: tuple[int, int],
+    places: tuple[int, int],
     rest: tuple[str, _Values],
 ) -> tuple[str, _Values]:
-    index, column, names = _index(wanted)
+    column, names = fitting(wanted)
+    index = _INDEXES[column]
     where, more = rest
     one = f"SELECT {columns} FROM runs r INDEXED BY {index} WHERE r.team = ?"  # noqa: S608 (constants)
     one += f" AND r.{column} = ?" if column else ""
@@ -96,27 +90,9 @@ def _from_index(
     one += f" AND r.place >= ? AND r.place < ?{where}"
     values: _Values = []
     for name in names:
-        values += [team, *([name] if column else []), *between, *more]
+        values += [team, *([name] if column else []), *places, *more]
     # Each part comes in the index's order, so that they are merged and nothing is sorted.
     return " UNION ALL ".join([one] * len(names)) + " ORDER BY place DESC LIMIT ?", values
-
-
-def _index(wanted: RunFilter) -> tuple[str, str, Sequence[str]]:
-    """The index, its column after the team, and the values there."""
-    if wanted.thread:
-        return "runs_of_thread", "thread", (wanted.thread,)
-    states = tuple(dict.fromkeys(wanted.states))
-    if states and "done" not in states:
-        return "runs_by_state", "state", states
-    if wanted.release:
-        return "runs_by_release", "release", (wanted.release,)
-    if wanted.specialist:
-        return "runs_by_specialist", "specialist", (wanted.specialist,)
-    if wanted.tenant:
-        return "runs_by_tenant", "tenant", (wanted.tenant,)
-    if states:
-        return "runs_by_state", "state", states
-    return "runs_listed", "", ("",)
 
 
 def _rest(team: str, wanted: RunFilter) -> tuple[str, _Values]:
@@ -143,19 +119,6 @@ def _rest(team: str, wanted: RunFilter) -> tuple[str, _Values]:
     if not wanted.forks:
         where.append("r.fork_of = ''")
     return " AND ".join(where), values
-
-
-def place_at(seconds: float) -> int:
-    """The first place of runs that are created then (seconds since the epoch)."""
-    return int(min(max(seconds, 0.0), 1e12) * 1e6)
-
-
-def request_text(message: Message) -> str:
-    """What was asked for; empty where the message carries no request."""
-    try:
-        return request_of(message).text
-    except TypeError:
-        return ""
 
 
 def free_place(db: sqlite3.Connection, created: float) -> int:
@@ -194,30 +157,3 @@ def save_result(db: sqlite3.Connection, run: str, result: Result | None) -> None
         "UPDATE run_texts SET answer = ?1 WHERE rowid = ?2 AND answer != ?1",
         (result.answer, place),
     )
-
-
-def _line(row: tuple[object, ...]) -> RunLine:
-    (_, run, team, thread, tenant, state, specialist, text, created, ended, *rest) = row
-    seconds, usd, calls, error, release, parent, fork_of = rest
-    return RunLine(
-        run=str(run),
-        team=str(team),
-        thread=str(thread),
-        tenant=str(tenant),
-        state=_STATE.validate_python(state),
-        specialist=str(specialist),
-        text=str(text),
-        created=_float(created) or 0.0,
-        ended=_float(ended),
-        seconds=_float(seconds) or 0.0,
-        usd=_float(usd),
-        calls=calls if isinstance(calls, int) else 0,
-        error=str(error),
-        release=str(release),
-        parent=str(parent),
-        fork_of=str(fork_of),
-    )
-
-
-def _float(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None

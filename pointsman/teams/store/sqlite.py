@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from sqlite3 import Connection
 
-from pydantic import TypeAdapter
-
 from pointsman.nodes.gateway.codec import decode_reply, encode_reply
 from pointsman.nodes.gateway.transport import ModelReply
-from pointsman.nodes.message import Message
 from pointsman.teams.approvals.audit import AuditEntry
 from pointsman.teams.result import Result
 from pointsman.teams.search import NEWEST, RunFilter
-from pointsman.teams.store import auditrows, searchrows
+from pointsman.teams.store import auditrows, lists, searchrows
 from pointsman.teams.store.accessrows import AccessRows
 from pointsman.teams.store.boardrows import BoardRows
 from pointsman.teams.store.effectrows import EffectRows
 from pointsman.teams.store.eventrows import EventRows
 from pointsman.teams.store.leaserows import LeaseRows
+from pointsman.teams.store.letterrows import LetterRows
 from pointsman.teams.store.logrows import LogRows
+from pointsman.teams.store.mapping import RUN, run_row, run_values
 from pointsman.teams.store.releaserows import ReleaseRows
 from pointsman.teams.store.rows import RunRow, RunState
 from pointsman.teams.store.searchrows import SearchRows
@@ -27,12 +26,6 @@ from pointsman.teams.store.ticketrows import TicketRows
 from pointsman.teams.store.usagerows import UsageRows
 from pointsman.teams.store.vaultrows import VaultTable
 
-_STATE: TypeAdapter[RunState] = TypeAdapter(RunState)
-_RUN = (
-    "run, team, thread, tenant, request, state, root_thread, nested, seconds_left, budget_usd,"
-    " budget_calls, seconds, cancelled_by, result, parent, root, task, pinned,"
-    " attempt, dropped, release, fork_of, fork_at, simulated"
-)
 _FAILED = "state IN ('failed', 'partial') AND (state = 'failed' OR error != '')"
 """Failed, or failed after a part of it was done."""
 _OFFSPRING = (
@@ -55,21 +48,17 @@ class SqliteStore(
     SearchRows,
     UsageRows,
     StepRows,
+    LetterRows,
 ):
     """`Store` on one SQLite file. Timestamps are seconds since the epoch by `clock`."""
 
     # Runs
 
     async def add_run(self, row: RunRow) -> bool:
-        values = (
-            row.run, row.team, row.thread, row.tenant, row.request.model_dump_json(), row.state,
-            row.root_thread, row.nested, row.seconds_left, row.budget_usd, row.budget_calls,
-            row.seconds, row.cancelled_by, None, row.parent, row.root, row.task, row.pinned,
-            row.attempt, row.dropped, row.release, row.fork_of, row.fork_at, row.simulated,
-        )  # fmt: skip
+        values = run_values(row)
         marks = ",".join("?" * (len(values) + 3))
-        sql = f"INSERT OR IGNORE INTO runs ({_RUN}, created, place, text) VALUES ({marks})"  # noqa: S608 (constants)
-        text = searchrows.request_text(row.request)
+        sql = f"INSERT OR IGNORE INTO runs ({RUN}, created, place, text) VALUES ({marks})"  # noqa: S608 (constants)
+        text = lists.request_text(row.request)
         inherit = (
             "UPDATE runs SET cancelled_by = p.cancelled_by FROM runs p"
             " WHERE runs.run = ? AND p.run = runs.parent AND p.cancelled_by != ''"
@@ -78,7 +67,7 @@ class SqliteStore(
         def add(db: Connection) -> bool:
             now = self._clock()
             place = searchrows.free_place(db, now)
-            begins = text[: searchrows.TEXT_SHOWN]
+            begins = text[: lists.TEXT_SHOWN]
             new = db.execute(sql, (*values, now, place, begins)).rowcount == 1
             if new:
                 searchrows.add_text(db, place, text)
@@ -89,17 +78,17 @@ class SqliteStore(
         return await self._do(add)
 
     async def find_run(self, run: str) -> RunRow | None:
-        sql = f"SELECT {_RUN} FROM runs WHERE run = ?"  # noqa: S608 (constants)
-        return await self._read(lambda db: next(map(_run_row, db.execute(sql, (run,))), None))
+        sql = f"SELECT {RUN} FROM runs WHERE run = ?"  # noqa: S608 (constants)
+        return await self._read(lambda db: next(map(run_row, db.execute(sql, (run,))), None))
 
     async def runs(
         self, team: str, *, states: Sequence[RunState] = (), thread: str = "", limit: int = 100,
         forks: bool = False,
     ) -> tuple[RunRow, ...]:  # fmt: skip
         wanted = RunFilter(thread=thread, states=tuple(states), children=True, forks=forks)
-        sql, values = searchrows.listed(f"{_RUN}, place", team, wanted, (0, NEWEST))
+        sql, values = searchrows.listed(f"{RUN}, place", team, wanted, (0, NEWEST))
         every = (*values, limit)
-        return await self._read(lambda db: tuple(_run_row(r[:-1]) for r in db.execute(sql, every)))
+        return await self._read(lambda db: tuple(run_row(r[:-1]) for r in db.execute(sql, every)))
 
     async def move_run(
         self, run: str, to: RunState, *, frm: Sequence[RunState], result: Result | None = None
@@ -132,24 +121,24 @@ class SqliteStore(
         await self._do(lambda db: db.execute(sql, (run, by)))
 
     async def children(self, run: str) -> tuple[RunRow, ...]:
-        sql = f"SELECT {_RUN} FROM runs WHERE parent = ? AND parent != '' ORDER BY created, rowid"  # noqa: S608 (constants)
-        return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, (run,)))))
+        sql = f"SELECT {RUN} FROM runs WHERE parent = ? AND parent != '' ORDER BY created, rowid"  # noqa: S608 (constants)
+        return await self._read(lambda db: tuple(map(run_row, db.execute(sql, (run,)))))
 
     async def offspring(self, run: str) -> tuple[RunRow, ...]:
         sql = (
-            f"{_OFFSPRING} SELECT {_RUN} FROM runs JOIN tree USING (run)"  # noqa: S608 (constants)
+            f"{_OFFSPRING} SELECT {RUN} FROM runs JOIN tree USING (run)"  # noqa: S608 (constants)
             " WHERE depth > 0 ORDER BY depth, created, runs.rowid"
         )
-        return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, (run,)))))
+        return await self._read(lambda db: tuple(map(run_row, db.execute(sql, (run,)))))
 
     # Dead letters
 
     async def dead(self, team: str, *, limit: int = 500) -> tuple[RunRow, ...]:
         sql = (
-            f"SELECT {_RUN} FROM runs WHERE team = ? AND parent = '' AND dropped = '' AND {_FAILED}"  # noqa: S608 (constants)
+            f"SELECT {RUN} FROM runs WHERE team = ? AND parent = '' AND dropped = '' AND {_FAILED}"  # noqa: S608 (constants)
             " AND fork_of = '' ORDER BY created LIMIT ?"
         )
-        return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, (team, limit)))))
+        return await self._read(lambda db: tuple(map(run_row, db.execute(sql, (team, limit)))))
 
     async def redrive(self, row: RunRow, entry: AuditEntry) -> bool:
         sql = (
@@ -178,12 +167,12 @@ class SqliteStore(
 
     async def line(self, row: RunRow, *, limit: int = 100) -> tuple[RunRow, ...]:
         sql = (
-            f"SELECT {_RUN} FROM runs WHERE team = ? AND tenant = ? AND thread = ?"  # noqa: S608 (constants)
+            f"SELECT {RUN} FROM runs WHERE team = ? AND tenant = ? AND thread = ?"  # noqa: S608 (constants)
             " AND state = 'running' AND parent = '' AND NOT nested ORDER BY seconds > 0 DESC,"
             " json_extract(request, '$.priority'), created, rowid LIMIT ?"
         )
         values = (row.team, row.tenant, row.thread, limit)
-        return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, values))))
+        return await self._read(lambda db: tuple(map(run_row, db.execute(sql, values))))
 
     async def last_specialist(self, row: RunRow) -> str:
         sql = (
@@ -198,12 +187,12 @@ class SqliteStore(
         self, team: str, release: str, *, since: float = 0.0, limit: int = 1000
     ) -> tuple[RunRow, ...]:
         sql = (
-            f"SELECT {_RUN} FROM runs WHERE team = ? AND release = ? AND release != ''"  # noqa: S608 (constants)
+            f"SELECT {RUN} FROM runs WHERE team = ? AND release = ? AND release != ''"  # noqa: S608 (constants)
             " AND place >= ? AND created >= ? AND parent = '' AND fork_of = ''"
             " AND state NOT IN ('running', 'waiting') ORDER BY place DESC LIMIT ?"
         )
-        values = (team, release, searchrows.place_at(since), since, limit)
-        return await self._read(lambda db: tuple(map(_run_row, db.execute(sql, values))))
+        values = (team, release, lists.place_at(since), since, limit)
+        return await self._read(lambda db: tuple(map(run_row, db.execute(sql, values))))
 
     # The journal
 
@@ -224,39 +213,3 @@ class SqliteStore(
         sql = "INSERT OR IGNORE INTO journal VALUES (?, ?, ?, ?, ?)"
         values = (run_id, step, occurrence, digest, encode_reply(reply))
         await self._do(lambda db: db.execute(sql, values))
-
-
-def _run_row(row: tuple[object, ...]) -> RunRow:
-    (run, team, thread, tenant, request, state, checkpoints, nested, left, *rest) = row
-    (usd, calls, secs, by, res, parent, root, task, pinned, attempt, dropped, *named) = rest
-    (release, fork_of, fork_at, simulated) = named
-    return RunRow(
-        run=str(run),
-        team=str(team),
-        thread=str(thread),
-        tenant=str(tenant),
-        request=Message.model_validate_json(str(request)),
-        state=_STATE.validate_python(state),
-        root_thread=str(checkpoints),
-        nested=bool(nested),
-        seconds_left=_float(left),
-        budget_usd=_float(usd),
-        budget_calls=calls if isinstance(calls, int) else None,
-        seconds=_float(secs) or 0.0,
-        cancelled_by=str(by),
-        result=None if res is None else Result.model_validate_json(str(res)),
-        parent=str(parent),
-        root=str(root),
-        task=str(task),
-        pinned=str(pinned),
-        attempt=attempt if isinstance(attempt, int) else 1,
-        dropped=str(dropped),
-        release=str(release),
-        fork_of=str(fork_of),
-        fork_at=str(fork_at),
-        simulated=bool(simulated),
-    )
-
-
-def _float(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None

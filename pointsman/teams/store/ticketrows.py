@@ -4,13 +4,14 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from pointsman.errors import Conflict, NotFound
+from pointsman.errors import NotFound
 from pointsman.teams.approvals import audit
 from pointsman.teams.approvals.audit import AuditRow
 from pointsman.teams.approvals.grant import Grant
 from pointsman.teams.approvals.lifecycle import Move, moved
 from pointsman.teams.store import auditrows
 from pointsman.teams.store.database import Database
+from pointsman.teams.store.mapping import approved_by, revoked, ticket_values
 from pointsman.teams.tickets import Ticket, TicketStatus
 
 
@@ -94,13 +95,7 @@ class TicketRows(Database):
                 raise NotFound(
                     f"Team {team!r} has no grant {grant!r}.", hint="`pointsman grants` lists them."
                 )
-            before = Grant.model_validate_json(row[0])
-            if before.revoked is not None:
-                raise Conflict(
-                    f"Grant {grant} was revoked by {before.revoked_by} at"
-                    f" {before.revoked:%Y-%m-%d %H:%M:%S} UTC."
-                )
-            after = before.model_copy(update={"revoked": at, "revoked_by": by})
+            after = revoked(Grant.model_validate_json(row[0]), by, at)
             _save_grant(db, after, at)
             auditrows.append(db, audit.granted(after, "revoke", by, at))
             return after
@@ -118,17 +113,11 @@ def _frozen(db: sqlite3.Connection, ticket: Ticket) -> Ticket:
         return there
     grant = _covering(db, ticket) if ticket.open else None
     if grant is not None:
-        ticket = ticket.model_copy(
-            update={
-                "status": "approved", "decision": "approve", "by": f"grant:{grant.id}",
-                "grant": grant.id, "decided": ticket.created, "approved_digest": ticket.digest,
-                "decision_reason": f"Granted by {grant.by}. {grant.reason}".strip(),
-            }
-        )  # fmt: skip
+        ticket = approved_by(ticket, grant)
     db.execute(
         "INSERT INTO tickets (id, seq, team, run, tenant, whole, status, settled, due, ticket)"
         " VALUES (?, (SELECT coalesce(max(seq), 0) + 1 FROM tickets), ?, ?, ?, ?, ?, ?, ?, ?)",
-        (ticket.id, ticket.team, ticket.run, *_whose(db, ticket), *_columns(ticket)),
+        (ticket.id, ticket.team, ticket.run, *_whose(db, ticket), *ticket_values(ticket)),
     )
     auditrows.append(db, audit.opened(ticket))
     if grant is not None:
@@ -171,7 +160,7 @@ def _known(db: sqlite3.Connection, ticket: str) -> Ticket:
 def _save(db: sqlite3.Connection, ticket: Ticket) -> None:
     db.execute(
         "UPDATE tickets SET status = ?, settled = ?, due = ?, ticket = ? WHERE id = ?",
-        (*_columns(ticket), ticket.id),
+        (*ticket_values(ticket), ticket.id),
     )
 
 
@@ -183,10 +172,3 @@ def _whose(db: sqlite3.Connection, ticket: Ticket) -> tuple[str, str]:
     )
     found = db.execute(sql, (ticket.team, ticket.run)).fetchone()
     return (str(found[0]), str(found[1])) if found else ("", "")
-
-
-def _columns(ticket: Ticket) -> tuple[object, ...]:
-    """Status, settled, due and body of a ticket's row."""
-    times = [t.timestamp() for t in (ticket.expires, ticket.remind) if t is not None]
-    due = min(times) if times and ticket.open else None
-    return ticket.status, ticket.settled is not None, due, ticket.model_dump_json()

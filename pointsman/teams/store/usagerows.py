@@ -43,7 +43,7 @@ class UsageRows(Database):
 
         rows = await self._read(work)
         groups = groupby(rows, key=lambda row: (row[0], row[1]))
-        return tuple(_tally(start, of, list(slots)) for (start, of), slots in groups)
+        return tuple(tally(start, of, list(slots)) for (start, of), slots in groups)
 
     async def standing(self, team: str) -> Standing:
         begun, new = (
@@ -115,7 +115,8 @@ def _question(team: str, wanted: UsageWanted) -> tuple[str, list[str | int]]:
     return sql, [*first, *wanted.kinds]
 
 
-def _tally(start: int, of: tuple[str, ...], rows: list[_Summed]) -> Tally:
+def tally(start: int, of: tuple[str, ...], rows: list[_Summed]) -> Tally:
+    """A stretch's figures from its rows, one a slot."""
     count, seconds, usd, unpriced, saved, given, cached, written = zip(
         *(sums for *_, sums in rows), strict=True
     )

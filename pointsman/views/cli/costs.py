@@ -128,9 +128,10 @@ def _added_up(project: Project, by: tuple["Dimension", ...], wanted: "Wanted") -
 @asynccontextmanager
 async def _opened(team: "Team") -> "AsyncGenerator[Store]":
     from pointsman.teams.settings import Settings
-    from pointsman.teams.store.sqlite import SqliteStore
+    from pointsman.teams.store.opening import open_store
 
-    store = SqliteStore((team.spec.home or Settings.read().home) / "pointsman.db")
+    settings = Settings.read()
+    store = open_store(settings, team.spec.home or settings.home)
     try:
         yield store
     finally:

@@ -1,10 +1,11 @@
-"""`pointsman dead`: runs that failed for good, looked at, driven again or given up."""
+"""`pointsman dead`: runs that failed for good, and envelopes that were refused."""
 
 from typing import TYPE_CHECKING
 
 import click
 
 from pointsman.views.cli.exits import DONE, code_of, drive
+from pointsman.views.cli.letters import discard, letters, take
 from pointsman.views.cli.options import as_json, by_whom, program
 from pointsman.views.cli.project import Project
 
@@ -28,7 +29,12 @@ def dead() -> None:
     Examples:
       pointsman dead list
       pointsman dead redrive r3fa2c1d0 --by ana --reason "the shop is back"
+      pointsman dead letters
     """
+
+
+for _letters in (letters, take, discard):
+    dead.add_command(_letters)
 
 
 @dead.command("list")

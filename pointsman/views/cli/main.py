@@ -80,6 +80,16 @@ _COMMANDS = {
     "serve": ("pointsman.views.cli.serve", "serve", "Serve the HTTP API, and the console."),
     "token": ("pointsman.views.cli.token", "token", "Make and end tokens for the servers."),
     "cache": ("pointsman.views.cli.cache", "cache", "Look at the response cache, clear it."),
+    "store": ("pointsman.views.cli.store", "store", "Look after the state: check, prune, back up."),
+    "worker": ("pointsman.views.cli.worker", "worker", "Work for the engine of many machines."),
+    "submit": ("pointsman.views.cli.submit", "submit", "Store a message for its workers."),
+    "engine": ("pointsman.views.cli.engine", "engine", "Look at its queues and stuck threads."),
+    "bridge": (
+        "pointsman.views.cli.bridge",
+        "bridge",
+        "Take requests from a message broker, publish results.",
+    ),
+    "keys": ("pointsman.views.cli.signingkeys", "keys", "Make keys that sign what is sent."),
     "models": (_TEAM, "models", "List the models of each tier and whether they are set up."),
 }
 """Command -> module, attribute, the line in `pointsman --help`."""

@@ -19,7 +19,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from pointsman.errors import Fenced, StoreError
+from pointsman.teams.settings import Settings
 from pointsman.teams.store.entries import BoardScope, Token
+from pointsman.teams.store.opening import open_store
+from pointsman.teams.store.protocol import Store
 from pointsman.teams.store.sqlite import SqliteStore
 from tests.contracts.board import THREAD, a_write
 
@@ -180,10 +183,18 @@ TestBoards.settings = settings(
 )  # fmt: skip
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of state; where the settings of this process and its children keep it."""
+    if request.param == "postgres":
+        monkeypatch.setenv("POINTSMAN_STORE", request.getfixturevalue("database"))
+    return tmp_path
+
+
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncGenerator[SqliteStore]:
-    """A new store on disk."""
-    made = SqliteStore(tmp_path / "s.db")
+async def store(home: Path) -> AsyncGenerator[Store]:
+    """A new store, as the settings say."""
+    made = open_store(Settings.read(), home)
     yield made
     await made.aclose()
 
@@ -193,7 +204,8 @@ import asyncio, random, sys, time
 from pathlib import Path
 from pointsman.errors import Fenced
 from pointsman.teams.store.entries import BoardScope, EntryWrite, Token
-from pointsman.teams.store.sqlite import SqliteStore
+from pointsman.teams.settings import Settings
+from pointsman.teams.store.opening import open_store
 
 SCOPE = BoardScope("shop", "default", "c1")
 path, me, number = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -206,7 +218,7 @@ _COUNTER = (
     _HEAD
     + """
 async def main():
-    store = SqliteStore(path)
+    store = open_store(Settings.read(), path)
     await store.holder("x")
     print("ready", flush=True)
     sys.stdin.readline()
@@ -226,7 +238,7 @@ _HOLDER = (
     _HEAD
     + """
 async def main():
-    store = SqliteStore(path)
+    store = open_store(Settings.read(), path)
     await store.holder("x")
     print("ready", flush=True)
     sys.stdin.readline()
@@ -276,10 +288,10 @@ def go(processes: list[subprocess.Popen[str]]) -> None:
         process.stdin.flush()
 
 
-async def test_no_update_is_lost_among_processes(store: SqliteStore, tmp_path: Path) -> None:
+async def test_no_update_is_lost_among_processes(store: Store, home: Path) -> None:
     """Four processes count the same number up, 40 times each, by compare-and-set: it comes to 160,
     in 160 versions."""
-    counters = [started(_COUNTER, tmp_path / "s.db", 40, f"p{n}") for n in range(4)]
+    counters = [started(_COUNTER, home, 40, f"p{n}") for n in range(4)]
     go(counters)
     for counter in counters:
         counter.communicate(timeout=120)
@@ -289,7 +301,7 @@ async def test_no_update_is_lost_among_processes(store: SqliteStore, tmp_path: P
     assert (row.value, row.version) == ("160", 160)
 
 
-async def leases_among_processes(store: SqliteStore, path: Path, seconds: float) -> int:
+async def leases_among_processes(store: Store, path: Path, seconds: float) -> int:
     """Holders that are killed and stopped at random for so long: how often one was refused since
     it came back too late."""
     holders = [started(_HOLDER, path, seconds, f"p{n}") for n in range(4)]
@@ -327,27 +339,27 @@ async def leases_among_processes(store: SqliteStore, path: Path, seconds: float)
     return sum(line[0] == "fenced" for line in lines)
 
 
-async def test_no_two_holders_write_among_processes(store: SqliteStore, tmp_path: Path) -> None:
+async def test_no_two_holders_write_among_processes(store: Store, home: Path) -> None:
     """Four processes write under one lease while they are killed and stopped for longer than it
     lasts: no write of one meets another's, epochs in the record only grow, and each epoch is one
     holder's."""
-    await leases_among_processes(store, tmp_path / "s.db", 2.5)
+    await leases_among_processes(store, home, 2.5)
 
 
 @pytest.mark.slow
-async def test_no_two_holders_write_for_long(store: SqliteStore, tmp_path: Path) -> None:
+async def test_no_two_holders_write_for_long(store: Store, home: Path) -> None:
     """The same for a minute: holders do come back too late, and are refused each time."""
-    assert await leases_among_processes(store, tmp_path / "s.db", 60.0) > 0
+    assert await leases_among_processes(store, home, 60.0) > 0
 
 
-async def test_who_stood_still_for_too_long_is_refused(store: SqliteStore, tmp_path: Path) -> None:
+async def test_who_stood_still_for_too_long_is_refused(store: Store, home: Path) -> None:
     """A holder is stopped, its lease runs out, another one takes it and writes: what the first one
     writes when it wakes is refused, and nothing of it is stored."""
     code = (
         _HEAD
         + """
 async def main():
-    store = SqliteStore(path)
+    store = open_store(Settings.read(), path)
     epoch = await store.lease("machine", me, 0.2)
     token = Token("machine", me, epoch)
     print("ready", flush=True)
@@ -361,7 +373,7 @@ async def main():
 asyncio.run(main())
 """
     )
-    first = started(code, tmp_path / "s.db", 0, "p1")
+    first = started(code, home, 0, "p1")
     first.send_signal(signal.SIGSTOP)
     epoch = None
     while epoch is None:
@@ -378,8 +390,9 @@ asyncio.run(main())
     assert [(r.value, r.epoch) for r in rows] == [("2", epoch)]
 
 
-async def test_a_put_that_breaks_changes_nothing(store: SqliteStore, tmp_path: Path) -> None:
+async def test_a_put_that_breaks_changes_nothing(tmp_path: Path) -> None:
     """A fault at the last statement of a put, which prunes, takes the new version back."""
+    store = SqliteStore(tmp_path / "s.db")
     for n in range(3):
         await store.board_put(THREAD, a_write(str(n), keep=3), expect=n)
     before = await store.board_history(THREAD, "plan")
@@ -395,13 +408,14 @@ async def test_a_put_that_breaks_changes_nothing(store: SqliteStore, tmp_path: P
     put = await store.board_put(THREAD, a_write("3", keep=3), expect=3)
     assert put.row is not None
     assert put.row.version == 4
+    await store.aclose()
 
 
 _WRITER = (
     _HEAD
     + """
 async def main():
-    store = SqliteStore(path)
+    store = open_store(Settings.read(), path)
     row = await store.board_get(SCOPE, "count")
     expect = row.version if row else 0
     print("ready", flush=True)
@@ -415,13 +429,13 @@ asyncio.run(main())
 )
 
 
-async def test_a_killed_put_leaves_old_or_new(store: SqliteStore, tmp_path: Path) -> None:
+async def test_a_killed_put_leaves_old_or_new(store: Store, home: Path) -> None:
     """A writer is killed while it writes, six times: the newest version is whole, it is the last
     one that was told or the one after, and versions have no gap."""
     chance = random.Random(3)
     last = 0
     for _ in range(6):
-        writer = started(_WRITER, tmp_path / "s.db", 0, "p1")
+        writer = started(_WRITER, home, 0, "p1")
         go([writer])
         await asyncio.sleep(chance.uniform(0.02, 0.12))
         writer.kill()

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from hypothesis.stateful import (
 )
 
 from pointsman.errors import StoreBroken, StoreError
+from pointsman.teams.settings import Settings
+from pointsman.teams.store.budgetbooks import BudgetBooks
 from pointsman.teams.store.budgetrows import (
     FOLD_AFTER,
     LEAST_MS,
@@ -35,6 +37,9 @@ from pointsman.teams.store.budgetrows import (
     Short,
 )
 from pointsman.teams.store.budgets import SqliteBudgets
+from pointsman.teams.store.opening import open_budgets
+from pointsman.teams.store.postgres.address import Address
+from pointsman.teams.store.postgres.budgets import PostgresBudgets
 
 NONE = Amount(None, None, None, None)
 LOST = NONE
@@ -50,11 +55,20 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(params=["file", "memory"])
-async def books(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[SqliteBudgets]:
-    """On a file and in memory."""
+@pytest.fixture(params=["file", "memory", "postgres"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], BudgetBooks]:
+    """On a file, in memory, and in PostgreSQL."""
+    if request.param == "postgres":
+        address = Address(request.getfixturevalue("database"))
+        return lambda: PostgresBudgets(address, clock=Clock())
     path = tmp_path / "home" / "budgets.db" if request.param == "file" else None
-    made = SqliteBudgets(path, clock=Clock())
+    return lambda: SqliteBudgets(path, clock=Clock())
+
+
+@pytest.fixture
+async def books(make: Callable[[], BudgetBooks]) -> AsyncGenerator[BudgetBooks]:
+    """Wherever they are kept."""
+    made = make()
     yield made
     await made.aclose()
 
@@ -66,7 +80,7 @@ def ask(
     return BudgetAsk(key, Amount(usd, None, None, None), Amount(worst, 10, 1, 500), **more)  # type: ignore[arg-type]
 
 
-async def test_200_calls_at_once_on_a_budget_for_100(books: SqliteBudgets) -> None:
+async def test_200_calls_at_once_on_a_budget_for_100(books: BudgetBooks) -> None:
     """100 are made, each for its exact price, and the sum is what they cost."""
 
     async def call(n: int) -> int:
@@ -82,7 +96,7 @@ async def test_200_calls_at_once_on_a_budget_for_100(books: SqliteBudgets) -> No
     assert await books.balance("k") == Balance(spent=Amount(100, sum(made), 100, 700))
 
 
-async def test_a_price_above_the_estimate_is_all_that_goes_over(books: SqliteBudgets) -> None:
+async def test_a_price_above_the_estimate_is_all_that_goes_over(books: BudgetBooks) -> None:
     """Reserved at 10 each and settled at 13: over the bound by the error of the calls in flight."""
 
     async def call(n: int) -> None:
@@ -96,7 +110,7 @@ async def test_a_price_above_the_estimate_is_all_that_goes_over(books: SqliteBud
     assert 90 < (spent.usd or 0) <= 100 + 10 * 3
 
 
-async def test_several_budgets_are_taken_all_or_none(books: SqliteBudgets) -> None:
+async def test_several_budgets_are_taken_all_or_none(books: BudgetBooks) -> None:
     """What does not fit the second is not set aside in the first."""
     got = await books.reserve([ask("a"), ask("b", usd=5, worst=6)], "c", lease=60.0)
     assert got == Short(1, "usd", 5, 5)
@@ -112,7 +126,7 @@ async def test_every_unit_bounds(books: SqliteBudgets, unit: int) -> None:
     assert [isinstance(got, Short) for got in kept] == [False] * 3 + [True] * 2
 
 
-async def test_time_is_cut_to_what_is_left(books: SqliteBudgets) -> None:
+async def test_time_is_cut_to_what_is_left(books: BudgetBooks) -> None:
     """A call gets the seconds that are left, and none where that is too little to be of use."""
     one = BudgetAsk("k", Amount(None, None, None, 10_000), Amount(1, 1, 1, 8_000))
     assert await books.reserve([one], "a", lease=60.0) == 10.0
@@ -123,7 +137,7 @@ async def test_time_is_cut_to_what_is_left(books: SqliteBudgets) -> None:
     assert await books.reserve([one], "d", lease=60.0) == (2_000 + LEAST_MS - 1) / 1000
 
 
-async def test_an_unknown_end_counts_at_its_worst(books: SqliteBudgets) -> None:
+async def test_an_unknown_end_counts_at_its_worst(books: BudgetBooks) -> None:
     """Unknown spend is not nothing: the room is gone, and the balance says that it is a bound."""
     await books.reserve([ask(worst=60)], "a", lease=60.0)
     await books.settle(["k"], "a", LOST)
@@ -131,7 +145,7 @@ async def test_an_unknown_end_counts_at_its_worst(books: SqliteBudgets) -> None:
     assert isinstance(await books.reserve([ask(worst=41)], "b", lease=60.0), Short)
 
 
-async def test_an_unknown_price_is_counted_by_number(books: SqliteBudgets) -> None:
+async def test_an_unknown_price_is_counted_by_number(books: BudgetBooks) -> None:
     """Unpriced calls go while money is left; their number stands beside the sum."""
     await books.reserve([ask(worst=None)], "a", lease=60.0)
     assert (await books.balance("k")).unpriced == 0
@@ -142,7 +156,7 @@ async def test_an_unknown_price_is_counted_by_number(books: SqliteBudgets) -> No
     assert isinstance(await books.reserve([ask(worst=None)], "c", lease=60.0), Short)
 
 
-async def test_an_extension_counts_once(books: SqliteBudgets) -> None:
+async def test_an_extension_counts_once(books: BudgetBooks) -> None:
     """However often it is said, and only its own token again adds nothing."""
     more = (More("run 1", Amount(50, None, None, None)),)
     assert isinstance(await books.reserve([ask(worst=101)], "a", lease=60.0), Short)
@@ -186,17 +200,18 @@ async def test_a_budget_whose_time_has_ended_is_forgotten(tmp_path: Path) -> Non
     await books.aclose()
 
 
-async def test_a_cancelled_reservation_sets_nothing_aside(books: SqliteBudgets) -> None:
+async def test_a_cancelled_reservation_sets_nothing_aside(books: BudgetBooks) -> None:
     """Whoever stops waiting for it holds nothing."""
     waiting = asyncio.create_task(books.reserve([ask()], "a", lease=60.0))
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+    await books.aclose()  # which ends what is under way
     assert (await books.balance("k")).held == Amount()
 
 
-async def test_a_cancelled_end_is_written_all_the_same(books: SqliteBudgets) -> None:
+async def test_a_cancelled_end_is_written_all_the_same(books: BudgetBooks) -> None:
     """An answer that was paid for is counted."""
     await books.reserve([ask()], "a", lease=60.0)
     waiting = asyncio.create_task(books.settle(["k"], "a", Amount(1, 1, 1, 1)))
@@ -204,6 +219,7 @@ async def test_a_cancelled_end_is_written_all_the_same(books: SqliteBudgets) -> 
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+    await books.aclose()
     assert await books.balance("k") == Balance(spent=Amount(1, 1, 1, 1))
 
 
@@ -211,10 +227,11 @@ CHILD = """
 import asyncio, random, sys
 from pathlib import Path
 from pointsman.teams.store.budgetrows import Amount, BudgetAsk, Short
-from pointsman.teams.store.budgets import SqliteBudgets
+from pointsman.teams.settings import Settings
+from pointsman.teams.store.opening import open_budgets
 
 async def main():
-    books = SqliteBudgets(Path(sys.argv[1]))
+    books = open_budgets(Settings.read(), Path(sys.argv[1]))
     ask = BudgetAsk("k", Amount(1000, None, None, None), Amount(10, 1, 1, 1))
 
     async def call(n):
@@ -234,10 +251,11 @@ DYING = """
 import asyncio, sys
 from pathlib import Path
 from pointsman.teams.store.budgetrows import Amount, BudgetAsk, Short
-from pointsman.teams.store.budgets import SqliteBudgets
+from pointsman.teams.settings import Settings
+from pointsman.teams.store.opening import open_budgets
 
 async def main():
-    books = SqliteBudgets(Path(sys.argv[1]))
+    books = open_budgets(Settings.read(), Path(sys.argv[1]))
     ask = BudgetAsk("k", Amount(1000, None, None, None), Amount(10, 1, 1, 1))
     for n in range(1000):
         if not isinstance(await books.reserve([ask], f"d{n}", lease=5.0), Short) and n % 2:
@@ -254,23 +272,30 @@ def child(script: str, *args: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-async def test_four_processes_hold_one_budget(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgres"])
+def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of state; where the settings of this process and its children keep budgets."""
+    if request.param == "postgres":
+        monkeypatch.setenv("POINTSMAN_STORE", request.getfixturevalue("database"))
+    return tmp_path
+
+
+async def test_four_processes_hold_one_budget(home: Path) -> None:
     """200 calls on a budget for 100, 50 in each process: exactly 100 are made."""
-    path = tmp_path / "b.db"
-    children = [child(CHILD, path, n) for n in range(4)]
+    children = [child(CHILD, home, n) for n in range(4)]
     made = [int(one.communicate(timeout=120)[0]) for one in children]
-    books = SqliteBudgets(path)
+    books = open_budgets(Settings.read(), home)
     balance = await books.balance("k")
     await books.aclose()
     assert sum(made) == 100
     assert (balance.spent.usd, balance.spent.calls, balance.held) == (1000, 100, Amount())
 
 
-async def test_a_killed_process_leaks_no_reservation(tmp_path: Path) -> None:
+async def test_a_killed_process_leaks_no_reservation(home: Path) -> None:
     """SIGKILL in the middle: after the leases nothing is held, what was in flight counts at its
     worst, and what was settled is exact."""
-    path, clock = tmp_path / "b.db", Clock(time.time())
-    dying = child(DYING, path)
+    clock = Clock(time.time())
+    dying = child(DYING, home)
     assert dying.stdout is not None
     for line in dying.stdout:
         if int(line) >= 20:
@@ -278,7 +303,7 @@ async def test_a_killed_process_leaks_no_reservation(tmp_path: Path) -> None:
     os.kill(dying.pid, signal.SIGKILL)
     dying.wait()
     dying.stdout.close()
-    books = SqliteBudgets(path, clock=clock)
+    books = open_budgets(Settings.read(), home, clock=clock)
     balance = await books.balance("k")
     settled, open_ = balance.spent.calls or 0, balance.held.calls or 0
     assert settled >= 10

@@ -17,6 +17,8 @@ from pointsman.guardrails.quota import Quota
 from pointsman.nodes.limits import Use
 from pointsman.teams.store import limits
 from pointsman.teams.store.limits import SqliteBooks
+from pointsman.teams.store.postgres.address import Address
+from pointsman.teams.store.postgres.limits import PostgresBooks
 from tests.contracts.limiter import Desk, LimiterContract, Time, quiet
 
 ROOT = Path(__file__).parents[3]
@@ -50,6 +52,31 @@ class TestSqlite(LimiterContract):
     """On SQLite."""
 
 
+class TestPostgres(LimiterContract):
+    """On PostgreSQL."""
+
+    @pytest.fixture
+    async def desk(self, database: str) -> AsyncGenerator[Desk]:
+        """Limiters with connections of their own to one database."""
+        made: list[PostgresBooks] = []
+        time = Time()
+
+        def books() -> PostgresBooks:
+            made.append(PostgresBooks(Address(database), clock=time.clock))
+            return made[-1]
+
+        async def undone() -> None:
+            for one in made:
+                await one.aclose()  # which ends what is under way
+            await quiet()
+
+        time.undone = undone
+        desk = Desk(time, books)
+        yield desk
+        time.undone = quiet
+        await desk.aclose()
+
+
 ASK = Ask("q", "k", room=5.0, every=1.0, cost=1.0)
 CHILD = """
 import asyncio, sys
@@ -58,11 +85,12 @@ from pointsman.errors import RateLimited
 from pointsman.guardrails.limiter import QuotaLimiter
 from pointsman.guardrails.quota import Quota
 from pointsman.nodes.limits import Use
-from pointsman.teams.store.limits import SqliteBooks
+from pointsman.teams.settings import Settings
+from pointsman.teams.store.opening import open_limits
 
 async def main():
     quotas = [Quota(40, per=1e6), Quota(1000, unit="concurrent")]
-    limiter = QuotaLimiter(quotas, SqliteBooks(Path(sys.argv[1])))
+    limiter = QuotaLimiter(quotas, open_limits(Settings.read(), Path(sys.argv[1])))
     passed = 0
     for _ in range(30):
         try:

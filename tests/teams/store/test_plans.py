@@ -14,8 +14,8 @@ import pytest
 
 from pointsman.teams.overview import overview
 from pointsman.teams.search import NEWEST, RunFilter, search
-from pointsman.teams.store import searchrows
-from pointsman.teams.store.migrate import script
+from pointsman.teams.store.lists import LOOKED
+from pointsman.teams.store.migrate import SCHEMA_VERSION, script
 from pointsman.teams.store.rows import BEGINNING, TicketPage, Wanted
 from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.usage import DAY, plotted
@@ -51,7 +51,7 @@ def _fill(path: Path) -> None:
         db.execute("PRAGMA synchronous = OFF")
         db.execute("BEGIN")
         script(db, "schema.sql")
-        db.execute("PRAGMA user_version = 5")
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         columns = (
             "run, team, thread, tenant, request, state, root_thread, nested, seconds, result,"
             " created, place, text, usd, specialist, error, release, ended, parent,"
@@ -193,7 +193,7 @@ async def test_one_look_goes_through_a_bounded_number_of_runs(store: Watched) ->
     assert found.lines == ()
     assert found.next is not None
     # SQLite's instructions, in thousands: about 30 for each run that is looked at.
-    assert next(thousands) < searchrows.LOOKED * 60 / 1_000
+    assert next(thousands) < LOOKED * 60 / 1_000
 
 
 LISTINGS: dict[str, Callable[[SqliteStore], Awaitable[object]]] = {
