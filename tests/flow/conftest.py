@@ -11,12 +11,17 @@ from tests.flow.shop import Shop, script
 
 ON_BOTH = ("approvals", "children", "concurrency", "dead", "nested", "order", "processes")
 """The files whose tests run once on SQLite and once on PostgreSQL."""
+AT_ONCE = ("dead", "order")
+"""Those of them that CI runs on PostgreSQL too; the rest there is slow."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Twice where it is worth the time."""
-    if metafunc.module.__name__.rpartition(".test_")[2] in ON_BOTH:
-        metafunc.parametrize("kept", ["sqlite", "postgres"], indirect=True)
+    file = metafunc.module.__name__.rpartition(".test_")[2]
+    if file in ON_BOTH:
+        marks = () if file in AT_ONCE else (pytest.mark.slow,)
+        postgres = pytest.param("postgres", marks=marks)
+        metafunc.parametrize("kept", ["sqlite", postgres], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +70,8 @@ def model() -> ScriptedTransport:
 def every_run_replays(request: pytest.FixtureRequest, kept: None) -> Iterator[None]:
     """Every run that a test leaves ended or waiting is replayed, and differs nowhere."""
     del kept  # while it lasts, settings say where the runs are
+    for name in {"database", "empty_database"} & {*request.fixturenames}:
+        request.getfixturevalue(name)  # so that it outlives the replay
     with Replayed() as runs:
         yield
     found = "" if request.node.originalname in CHANGED else runs.differences()

@@ -42,6 +42,7 @@ async def test_a_kill_at_some_points_breaks_no_promise(
     assert int(str(summary["points"])) > 100
 
 
+@pytest.mark.slow
 async def test_a_kill_at_some_points_breaks_no_promise_on_postgres(tmp_path: Path) -> None:
     """The same with all state on a PostgreSQL server, which outlives the process that is killed."""
     summary = await enumerated(tmp_path / "all", "--postgres", "--sample", "8", "--seed", "5")

@@ -19,11 +19,11 @@ from tests.flow.shop import script, shop_team
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Generator[Path]:
-    """A disk of one megabyte: a tmpfs where mounting is allowed."""
+    """A disk of three megabytes: a tmpfs where mounting is allowed."""
     mount = tmp_path / "disk"
     mount.mkdir()
     made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mount)],
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(mount)],
         capture_output=True,
         check=False,
     )

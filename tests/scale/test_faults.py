@@ -157,6 +157,7 @@ def written(home: Path) -> list[object]:
     return [rows(home, f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables]
 
 
+@pytest.mark.slow
 async def test_old_and_new_workers_together(site: Site) -> None:
     """A rolling deploy: new workers come, old ones drain at SIGTERM; every message is answered once
     and in its thread's order."""
@@ -178,6 +179,7 @@ async def test_old_and_new_workers_together(site: Site) -> None:
     assert [one.status for one in came] == ["done"] * 15
 
 
+@pytest.mark.slow
 async def test_a_worker_told_to_stop_ends_its_step(site: Site) -> None:
     """SIGTERM in the middle of a step: it ends it, and leaves the rest to others."""
     worker = await site.work(code=SLOW)
@@ -192,6 +194,7 @@ async def test_a_worker_told_to_stop_ends_its_step(site: Site) -> None:
     assert (await running).status == "done"
 
 
+@pytest.mark.slow
 async def test_what_is_not_ended_in_time_is_handed_back(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +241,7 @@ async def test_an_input_that_kills_workers_is_parked(site: Site) -> None:
     assert [row.run for row in await site.team().dead()] == [run]
 
 
+@pytest.mark.slow
 async def test_an_input_that_always_fails_is_parked_and_tried_again(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +312,7 @@ async def test_opening_a_team_waits_for_nobody(site: Site) -> None:
         await until(lambda: site.wrote == ["refunded 5 on INV-1"])
 
 
+@pytest.mark.slow
 async def test_a_message_whose_sender_died_is_found(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +330,7 @@ async def test_a_message_whose_sender_died_is_found(
         assert (await stands(team, row.run, "failed")).status == "waiting"
 
 
+@pytest.mark.slow
 async def test_a_posted_message_is_answered(site: Site) -> None:
     """`post` gives the run's id before anybody works on it."""
     run = await site.team(policy=FREE).post("note a", thread="t", message_id="m")
@@ -386,6 +392,7 @@ async def turns(team: Team, count: int) -> None:
         assert came.status == "done"
 
 
+@pytest.mark.slow
 async def test_a_long_thread_is_one_thread(site: Site) -> None:
     """Twelve turns over several workflows: every write once, in order."""
     await long_thread(site, 12, history=150)
