@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow
 from pydantic import ValidationError
 
 from pointsman.errors import StoreBroken
+from pointsman.nodes.message import new_id
 from pointsman.teams.store.postgres.address import SCHEMA, Address
 from pointsman.teams.store.postgres.faults import away, none_free, passes, store_error
 from pointsman.teams.store.postgres.migrate import prepare
@@ -34,6 +35,19 @@ _SESSION: LiteralString = (
     " WHERE current_setting('synchronous_commit') = 'off'"
 )
 _PATH: LiteralString = f"SET search_path = {SCHEMA}; "
+
+
+_COUNT: LiteralString = (
+    "INSERT INTO commits (line, n) SELECT %s, 1"
+    " WHERE pg_current_xact_id_if_assigned() IS NOT NULL"
+    " ON CONFLICT (line) DO UPDATE SET n = commits.n + 1, at = now() RETURNING n"
+)
+"""Of a transaction that has written something."""
+_LOOK: LiteralString = (
+    "INSERT INTO commits (line, n) VALUES (%s, 0)"
+    " ON CONFLICT (line) DO UPDATE SET n = commits.n RETURNING n"
+)
+"""An insert waits for another one of the same row that is not committed; a read would not."""
 
 
 def session(address: Address) -> LiteralString:
@@ -75,6 +89,7 @@ class Database:
         self._threads: ThreadPoolExecutor | None = None
         self._idle: deque[Db] = deque()
         self._ready = False
+        self._name = new_id()
 
     async def _do(self, work: Callable[[Db], _T]) -> _T:
         """Run `work` in one transaction. It may be run again from its start; it is committed once.
@@ -118,7 +133,7 @@ class Database:
 
     def _transact(self, work: Callable[[Db], _T], until: float) -> _T:
         while True:
-            one = _Transaction(work)
+            one = _Transaction(work, self._name)
             try:
                 return self._again(until, lambda: self._on(one.run))  # noqa: B023 (called at once)
             except _Unknown:
@@ -156,6 +171,7 @@ class Database:
                     prepare(db, self._address)
                     self._ready = True
             rebase(db)
+            db.execute("DELETE FROM commits WHERE at < now() - interval '1 day'")
         except BaseException:
             db.close()
             raise
@@ -194,34 +210,37 @@ class _Unknown(Exception):
 
 
 class _Transaction(Generic[_T]):
-    """One transaction, and afterwards what became of it."""
+    """One transaction, and afterwards what became of it.
+
+    Each that writes counts its connection's own row in `commits` up: that row tells. The number of
+    the transaction would not: a server that crashed gives numbers anew of which it has no record.
+    """
 
     came: tuple[_T]
 
-    def __init__(self, work: Callable[[Db], _T]) -> None:
+    def __init__(self, work: Callable[[Db], _T], store: str) -> None:
         self._work = work
-        self._id: str | None = None
+        self._store = store
+        self._mark: tuple[str, int] | None = None
 
     def run(self, db: Db) -> _T:
         """Do it. Raises _Unknown when nobody can tell whether it was committed."""
-        self._id = None
+        self._mark = None
+        line = f"{self._store}:{db.info.backend_pid}"
         try:
             with db.transaction():
                 self.came = (self._work(db),)
-                row = db.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
-                self._id = row[0] if row else None
+                row = db.execute(_COUNT, (line,)).fetchone()
+                self._mark = (line, int(row[0])) if row else None
         except psycopg.Error as error:
-            if self._id is not None and away(error):
+            if self._mark is not None and away(error):
                 raise _Unknown from error
             raise
         return self.came[0]
 
     def committed(self, db: Db) -> bool:
-        """What the server says of it, on another connection."""
-        while True:
-            row = db.execute("SELECT pg_xact_status(%s::xid8)", (self._id,)).fetchone()
-            if row is None or row[0] is None:
-                raise psycopg.DatabaseError("nobody knows whether a change was committed")
-            if row[0] != "in progress":
-                return row[0] == "committed"
-            time.sleep(0.05)
+        """What the row says, on another connection. Waits for a commit that is under way."""
+        assert self._mark is not None  # noqa: S101 (else it is known that nothing was committed)
+        line, count = self._mark
+        row = db.execute(_LOOK, (line,)).fetchone()
+        return row is not None and int(row[0]) >= count

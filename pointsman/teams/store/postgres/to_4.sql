@@ -154,3 +154,10 @@ BEGIN
 END $$;
 CREATE TRIGGER runs_erased AFTER DELETE ON runs
   FOR EACH ROW EXECUTE FUNCTION runs_erase();
+
+-- How many changes each connection committed: what is asked where one broke in a commit.
+CREATE TABLE commits (
+  line TEXT COLLATE "C" PRIMARY KEY,
+  n BIGINT NOT NULL,
+  at TIMESTAMPTZ NOT NULL DEFAULT now()
+);
