@@ -19,6 +19,8 @@ from pointsman.teams.usage import DAY, plotted
 from tests.contracts.rows import a_result, a_run, a_ticket
 from tests.postgres import Server
 
+pytestmark = pytest.mark.slow
+
 RUNS = 100_000
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC).timestamp()
 MOST = 5 * LOOKED
