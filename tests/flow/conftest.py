@@ -11,7 +11,7 @@ from tests.flow.shop import Shop, script
 
 ON_BOTH = ("approvals", "children", "concurrency", "dead", "nested", "order", "processes")
 """The files whose tests run once on SQLite and once on PostgreSQL."""
-AT_ONCE = ("dead", "order")
+AT_ONCE = ("order",)
 """Those of them that CI runs on PostgreSQL too; the rest there is slow."""
 
 

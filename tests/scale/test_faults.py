@@ -220,6 +220,7 @@ async def test_what_is_not_ended_in_time_is_handed_back(
 # Inputs that cannot be worked on
 
 
+@pytest.mark.slow
 async def test_an_input_that_kills_workers_is_parked(site: Site) -> None:
     """Every attempt costs a worker its life; then the thread stands still until a person skips it,
     and the next message is answered. What was skipped is a dead letter."""
@@ -283,6 +284,7 @@ async def test_without_workers_the_sender_is_told(
     assert done.status == "done"
 
 
+@pytest.mark.slow
 async def test_without_a_specialists_worker_the_sender_is_told(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +296,7 @@ async def test_without_a_specialists_worker_the_sender_is_told(
             await site.team().run("lookup INV-1", thread="t")
 
 
+@pytest.mark.slow
 async def test_opening_a_team_waits_for_nobody(site: Site) -> None:
     """A decision is stored while no worker lives: the next opening wakes its run and returns, and
     the first worker acts on it."""
