@@ -422,5 +422,5 @@ async def long_thread(site: Site, count: int, *, history: int) -> None:
             events += one.history_length
             told_of = await client.get_workflow_handle(one.id, run_id=one.run_id).describe()
             size += told_of.raw_description.workflow_execution_info.history_size_bytes
-        print(f"{count} turns: {events / count:.1f} events, {size / count:.0f} bytes a turn")  # noqa: T201
+        print(f"{count} turns: {events / count:.1f} events, {size / count:.0f} bytes a turn")  # noqa: T201 (a figure to read)
         assert events / count < 60

@@ -143,7 +143,7 @@ async def test_a_letter_is_taken_again_once_its_sender_is_listed(tmp_path: Path)
             with pytest.raises(Conflict):
                 await team.redrive_letter(again, by="cy")
         with pytest.raises(NotFound):
-            await team.drop_letter("l0", by="cy", reason="")
+            await team.drop_letter("no such letter", by="cy", reason="")
         ended = {x.id: (x.state, x.by, x.reason) for x in await team.letters(state=None)}
     assert ended == {letter: ("redriven", "ana", "listed"), forged: ("dropped", "bo", "spam")}
 

@@ -272,11 +272,11 @@ async def test_a_commit_whose_end_is_unknown_is_looked_up(
         if broken:
             return plain(self, db)  # pyright: ignore
         broken.append(came)
-        line = f"{self._store}:{db.info.backend_pid}"  # type: ignore[attr-defined]
+        line = f"{self._store}:{db.info.backend_pid}"
         with db.transaction():
-            self.came = (self._work(db),)  # type: ignore[attr-defined]
-            (count,) = db.execute(databases._COUNT, (line,)).fetchone()  # type: ignore
-            self._mark = (line, count)  # type: ignore[attr-defined]
+            self.came = (self._work(db),)
+            (count,) = db.execute(databases._COUNT, (line,)).fetchone()
+            self._mark = (line, count)
             if came == "aborted":
                 raise psycopg.Rollback
         db.close()

@@ -221,14 +221,23 @@ async def test_a_revoked_token_ends_its_sessions(web: Served) -> None:
         assert (await page.sign_in(secret)).status_code == 401
 
 
-async def test_an_unused_session_ends(tmp_path: Path) -> None:
+def test_an_unused_session_ends() -> None:
     """And each use moves its end."""
-    async with served(tmp_path, idle_seconds=0.5) as web, web.page("ana") as page:
-        for _ in range(4):
-            await asyncio.sleep(0.2)
-            assert (await page.get("/console/session")).status_code == 200
-        await asyncio.sleep(0.6)
-        assert (await page.get("/console/session")).status_code == 401
+    now = 0.0
+    book = SessionBook(idle=10.0, longest=100.0, clock=lambda: now)
+    session, cookie = book.open(issued("ana").token)
+    for _ in range(4):
+        now += 9.0
+        assert book.find(cookie) is session
+    now += 10.0
+    assert book.find(cookie) is None
+    assert session.ended.is_set()
+
+
+async def test_a_session_that_ended_is_no_session(tmp_path: Path) -> None:
+    """Its cookie opens nothing any more."""
+    async with served(tmp_path, idle_seconds=0.0) as web, web.page("ana") as page:
+        assert (await page.get("/console/overview")).status_code == 401
 
 
 def test_no_session_lasts_longer_than_the_longest() -> None:

@@ -83,7 +83,7 @@ async def test_a_run_that_another_process_drives(served: Served, home: Path) -> 
     async with await served.client() as client:
         ordered = asyncio.create_task(order(home, run=LONG, thread="c1", message_id="m1"))
         async with asyncio.timeout(60):
-            while not (runs := (await client.get("/v1/runs")).json()["runs"]):  # noqa: ASYNC110
+            while not (runs := (await client.get("/v1/runs")).json()["runs"]):  # noqa: ASYNC110 (another process)
                 await asyncio.sleep(0.2)
         events = await stream(client, runs[0]["run"])
         assert (await ordered)["status"] == "done"

@@ -164,9 +164,10 @@ async def test_keys_that_are_none(client: httpx.AsyncClient, key: str) -> None:
 
 async def test_a_full_queue_is_503_with_a_time(home: Path) -> None:
     """The refused message is stored nowhere; the server says when it is ready again."""
-    go = asyncio.Event()
+    begun, go = asyncio.Event(), asyncio.Event()
 
     async def held(request: ModelRequest) -> Scripted:
+        begun.set()
         await go.wait()
         return script(request)
 
@@ -175,7 +176,7 @@ async def test_a_full_queue_is_503_with_a_time(home: Path) -> None:
         for n in range(2):
             taken = await client.post("/v1/messages", json={"text": "hello", "thread": f"c{n}"})
             assert taken.status_code == 202
-            await asyncio.sleep(0.1)  # the first one gets its worker
+            await begun.wait()  # the first one has its worker
         assert (await client.get("/readyz")).status_code == 503
         assert (await client.get("/healthz")).status_code == 200
         refused = await client.post("/v1/messages", json={"text": "hello", "thread": "c9"})
