@@ -1,6 +1,5 @@
 """Signing in, sessions, CSRF tokens, roles."""
 
-import asyncio
 import itertools
 from http.cookies import SimpleCookie
 from pathlib import Path
