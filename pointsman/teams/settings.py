@@ -74,6 +74,9 @@ class Settings:
     proxy_key: str = field(default="", repr=False)
     """What a proxy in front of the console signs its headers with, at least 32 characters.
     `POINTSMAN_PROXY_KEY`; without it, no proxy is trusted."""
+    oidc: Path | None = None
+    """A TOML file of the OpenID Connect issuer that signs people in to the console.
+    `POINTSMAN_OIDC`; without it, none does."""
     flights: bool = True
     """Whether equal calls that are under way at once become one. Suites turn it off."""
     serves: Literal["production", "staging", "none"] = "production"
@@ -132,6 +135,7 @@ class Settings:
             limits_lost=_lost(env),
             vault_key=env.get("POINTSMAN_VAULT_KEY", "").strip(),
             proxy_key=_proxy_key(env),
+            oidc=_file(env, "POINTSMAN_OIDC"),
             serves=_serves(env),
             release_drift=_drift(env),
             flags=Path(env["POINTSMAN_FLAGS"]) if env.get("POINTSMAN_FLAGS") else None,

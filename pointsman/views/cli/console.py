@@ -70,6 +70,8 @@ def _say(served: Served, by: str, *, as_json: bool) -> None:
         click.echo(f"The address signs you in as {by}: keep it to yourself.", err=True)
     else:
         click.echo("Sign in with a token: `pointsman token new NAME` makes one.", err=True)
+    if served.issuer:
+        click.echo(f"People also sign in through {served.issuer}.", err=True)
     click.echo("Ctrl-C ends it.", err=True)
 
 

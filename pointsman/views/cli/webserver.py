@@ -54,6 +54,8 @@ class Served:
     secret: str
     """The token of this process; empty where it has none."""
     public: tuple[str, ...]
+    issuer: str
+    """Host of who else signs people in; empty: nobody does."""
 
     @property
     def entry(self) -> str:
@@ -106,14 +108,16 @@ async def serve_web(
     from pointsman.views.web.binding import checked_binding
     from pointsman.views.web.keyring import made_for_now
     from pointsman.views.web.metrics import collect
+    from pointsman.views.web.oidc.setup import read_setup
     from pointsman.views.web.server import serve
 
     settings, tls = Settings.read(), at.tls
+    oidc = read_setup(settings.oidc) if settings.oidc and config.console else None
     collect()
     async with opened(project) as session:
         team = session.team
         stored = await _has_tokens(team)
-        lasting = stored or bool(settings.proxy_key)
+        lasting = stored or bool(settings.proxy_key) or oidc is not None
         binding = checked_binding(at.host, at.port, tls=tls, insecure=at.insecure, tokens=lasting)
         prints = printed == "always" or (printed == "unless stored" and not stored)
         made = (made_for_now(team, at.by),) if prints else ()
@@ -122,11 +126,12 @@ async def serve_web(
             url = binding.url(listening)
             config = replace(
                 config, url=url, made=made, proxy_key=settings.proxy_key, public_urls=at.public,
-                evals=(home / "evals", project.root / "evals"),
+                oidc=oidc, evals=(home / "evals", project.root / "evals"),
             )  # fmt: skip
             app = web_app(team, config)
             secret = made[0].secret if made else ""
-            ready = say(Served(team.name, url, binding, secret, at.public))
+            issuer = oidc.host if oidc else ""
+            ready = say(Served(team.name, url, binding, secret, at.public, issuer))
             await serve(app, listening, tls=tls, ready=ready)
 
 
@@ -134,6 +139,7 @@ def need_the_extra() -> None:
     """Raises MissingExtra where the packages of the server are not installed."""
     try:
         import itsdangerous
+        import jwt
         import starlette
         import uvicorn
     except ImportError as error:
@@ -141,7 +147,7 @@ def need_the_extra() -> None:
             "The server needs packages that are not installed.",
             hint='Install them: pip install "pointsman[console]".',
         ) from error
-    del itsdangerous, starlette, uvicorn
+    del itsdangerous, jwt, starlette, uvicorn
 
 
 async def _has_tokens(team: "Team") -> bool:

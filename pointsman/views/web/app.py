@@ -20,6 +20,8 @@ from pointsman.views.web.gates import AnswerHeaders, BodyGate, HostGate, OriginG
 from pointsman.views.web.guarded import Open
 from pointsman.views.web.keyring import Keyring
 from pointsman.views.web.metrics import Metrics
+from pointsman.views.web.oidc.door import BACK, Door
+from pointsman.views.web.oidc.issuer import Issuer
 from pointsman.views.web.pages import Pages
 from pointsman.views.web.problems import Refusal
 from pointsman.views.web.proxy import Proxy
@@ -44,10 +46,11 @@ def web_app(team: Team, config: WebConfig) -> Starlette:
     book = SessionBook(idle=config.idle_seconds, longest=config.longest_seconds)
     proxy = Proxy(team.name, config.proxy_key) if config.proxy_key else None
     desk = Desk(team, config, keyring, book, Tries(), proxy)
+    door = Door(desk, Issuer(config.oidc, team.name)) if config.oidc else None
     feed = Feed(team, look_seconds=config.look_seconds)
     routes: list[BaseRoute] = []
     if config.console:
-        routes += [*Pages().routes(), *console_routes(desk, mailbox, feed)]
+        routes += [*Pages().routes(), *console_routes(desk, mailbox, feed, door)]
     if config.api:
         routes += _api(team, mailbox, keyring, config)
     if config.metrics:
@@ -67,7 +70,7 @@ def web_app(team: Team, config: WebConfig) -> Starlette:
         middleware=[
             Middleware(AnswerHeaders, secure=config.secure),
             Middleware(HostGate, own=own),
-            Middleware(OriginGate, own=own),
+            Middleware(OriginGate, own=own, led=frozenset({BACK} if door else ())),
             Middleware(BodyGate, most=config.max_body, seconds=config.receive_seconds),
         ],
     )

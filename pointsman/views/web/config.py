@@ -1,5 +1,6 @@
 """What a server serves, to whom it listens, and how long a session lasts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from pointsman.errors import Misconfigured
 from pointsman.teams.access import Issued
 from pointsman.teams.mailbox import WAITING, WORKERS
 from pointsman.views.web.binding import is_loopback
+from pointsman.views.web.oidc.setup import OidcSetup
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _PORTS = {"http": 80, "https": 443}
@@ -39,6 +41,13 @@ class Own:
             origins |= {f"{scheme}://{n}" if usual else f"{scheme}://{n}:{port}" for n in names}
         return cls(frozenset(hosts), frozenset(origins))
 
+    def origins_of(self, host: str) -> Sequence[str]:
+        """The origins of the name that was called, as `Host` says it; TLS first."""
+        called = host.lower()
+        names = {called, called.removesuffix(":443"), called.removesuffix(":80")}
+        found = [o for o in self.origins if urlsplit(o).netloc in names]
+        return sorted(found, reverse=True)
+
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
@@ -56,6 +65,8 @@ class WebConfig:
     """Addresses of a proxy in front of it."""
     proxy_key: str = field(default="", repr=False)
     """What a proxy that signs people in signs its headers with; empty: none is trusted."""
+    oidc: OidcSetup | None = None
+    """The OpenID Connect issuer that signs people in; None: none does."""
     evals: tuple[Path, ...] = ()
     """Folders with records of evaluations; the last folder's are baselines."""
     workers: int = WORKERS

@@ -7,7 +7,6 @@ Plain ASGI, so that a stream is not held back.
 import asyncio
 import logging
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -34,6 +33,7 @@ _HEADERS: Mapping[str, str] = {
 }
 SAFE = frozenset({"GET", "HEAD"})
 """Methods that change nothing. CORS is not spoken, so there is no OPTIONS."""
+_NONE: frozenset[str] = frozenset()
 
 
 class AnswerHeaders:
@@ -118,10 +118,15 @@ class OriginGate:
     """Nothing that changes something comes from another page. Below `browser` also nothing is read
     by one, and what changes something must say where it comes from."""
 
-    def __init__(self, app: ASGIApp, own: Own, *, browser: str = "/console/") -> None:
+    def __init__(
+        self, app: ASGIApp, own: Own, *, browser: str = "/console/", led: frozenset[str] = _NONE
+    ) -> None:
+        """`led`: paths to which other sites lead people. They are read by going there only: by no
+        script and in no frame."""
         self._app = app
         self._own = own
         self._browser = browser
+        self._led = led
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -134,23 +139,20 @@ class OriginGate:
         console = str(scope["path"]).startswith(self._browser)
         if not (changes or console):
             return
+        if not changes and scope["path"] in self._led:
+            goes = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+            if goes not in ((None, None), ("navigate", "document")):
+                raise _foreign("something that is no person's way here")
+            return
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         # `none` is an address that a person typed: it can read, and cannot change anything.
         right = ("same-origin",) if changes else ("same-origin", "none")
         if site is not None and site not in right:
             raise _foreign(f"a page of another origin ({site[:20]!r})")
-        if origin is not None and not self._mine(origin, headers.get("host", "")):
+        if origin is not None and origin not in self._own.origins_of(headers.get("host", "")):
             raise _foreign("a page of another origin")
         if changes and console and origin is None:
             raise _foreign("something that does not say where it comes from")
-
-    def _mine(self, origin: str, host: str) -> bool:
-        """Whether it is the origin of the very name that was called."""
-        if origin not in self._own.origins:
-            return False
-        there = urlsplit(origin)
-        usual = ":443" if there.scheme == "https" else ":80"
-        return host.lower().removesuffix(usual) == there.netloc.removesuffix(usual)
 
 
 def _foreign(what: str) -> Refusal:

@@ -19,7 +19,7 @@ from pointsman.teams.access import Token
 MOST = 1000
 """Sessions at once; MOST_OF of one token. Beyond, those unused longest end."""
 MOST_OF = 20
-Method = Literal["token", "proxy"]
+Method = Literal["token", "proxy", "oidc"]
 
 
 @dataclass(slots=True)

@@ -52,6 +52,8 @@ class Desk:
             return False
         if session.method == "token":
             return await self.keyring.still(session.token)
+        if session.method == "oidc":  # the issuer's word is for the sign-in alone
+            return True
         person = self.proxy.person(request.headers) if self.proxy else None
         return person is not None and _same(person, session.token)
 
@@ -68,7 +70,7 @@ class Desk:
     async def sign_in(self, request: Request) -> Response:
         """`POST /console/signin`."""
         wants_json(request)
-        address = _address(request)
+        address = address_of(request)
         try:
             slots = self.tries.take(address)
         except Refusal:
@@ -83,7 +85,7 @@ class Desk:
             await self._turned_away(said.token, address)
         assert token is not None  # noqa: S101 (else turned away)
         self.tries.give_back(address, slots)
-        return await self._welcome(request, token, "token", address)
+        return await self._welcome(request, token, "token")
 
     async def sign_out(self, request: Request, session: Session) -> Response:
         """`POST /console/signout`."""
@@ -99,11 +101,11 @@ class Desk:
         """`GET /console/session`: the one there is, or a new one for whom a proxy signed in."""
         person = self.proxy.person(request.headers) if self.proxy else None
         if self.proxy and person is None and self.proxy.speaks(request.headers):
-            self.tries.take(_address(request))
-            await self._turned_away("", _address(request))
+            self.tries.take(address_of(request))
+            await self._turned_away("", address_of(request))
         there = self.book.find(self._cookie(request))
         if person is not None and (there is None or not _same(person, there.token)):
-            return await self._welcome(request, person, "proxy", _address(request))
+            return await self._welcome(request, person, "proxy")
         return answer(self.shape(await self.session(request)))
 
     def shape(self, session: Session) -> shapes.Session:
@@ -118,26 +120,28 @@ class Desk:
             ends=round(session.ends * 1000), method=session.method, version=_version(),
         )  # fmt: skip
 
-    async def _welcome(
-        self, request: Request, token: Token, method: Method, address: str
-    ) -> Response:
+    async def admit(self, request: Request, token: Token, method: Method) -> tuple[Session, str]:
+        """A session of somebody who has shown who they are, and what its cookie holds."""
         before = self.book.find(self._cookie(request), uses=False)
         if before is not None:  # a session is never taken over by another sign-in
             self.book.close(before)
+        address = address_of(request)
         await self.team.note_sign_in(
             token.name, token=token.id, scopes=" ".join(token.scopes), address=address
         )
-        session, cookie = self.book.open(token, method)
         log.info("%r signed in to the console from %s", token.name, address)
-        made = answer(self.shape(session))
-        made.set_cookie(
+        return self.book.open(token, method)
+
+    def keeps(self, response: Response, cookie: str) -> Response:
+        """The answer, with the session's cookie."""
+        response.set_cookie(
             self.config.cookie, cookie, path="/", httponly=True, samesite="strict",
             secure=self.config.secure,
         )  # fmt: skip
-        return made
+        return response
 
-    async def _turned_away(self, secret: str, address: str) -> None:
-        """Note it, and raise the Refusal. What was tried is noted nowhere."""
+    async def note_refused(self, secret: str, address: str) -> None:
+        """A row of the audit log. What was tried is noted nowhere."""
         log.warning("a sign-in from %s was refused", address)
         try:
             await self.team.note_sign_in(
@@ -145,17 +149,34 @@ class Desk:
             )
         except StoreError as error:
             log.warning("a refused sign-in could not be noted: %s", error)
+
+    async def _welcome(self, request: Request, token: Token, method: Method) -> Response:
+        session, cookie = await self.admit(request, token, method)
+        return self.keeps(answer(self.shape(session)), cookie)
+
+    async def _turned_away(self, secret: str, address: str) -> None:
+        """Note it, and raise the Refusal."""
+        await self.note_refused(secret, address)
         raise _sign_in("That is no token of this team, or it is over.")
 
     def _cookie(self, request: Request) -> str:
-        # Only one that stands there once: a second cookie of the name was planted.
-        found: list[str] = []
-        for line in request.headers.getlist("cookie"):
-            for part in line.split(";"):
-                name, _, value = part.strip().partition("=")
-                if name == self.config.cookie:
-                    found.append(_plain(value))
-        return found[0] if len(found) == 1 else ""
+        return cookie_of(request, self.config.cookie)
+
+
+def cookie_of(request: Request, name: str) -> str:
+    """A cookie's value, only where it stands there once: a second one of the name was planted."""
+    found: list[str] = []
+    for line in request.headers.getlist("cookie"):
+        for part in line.split(";"):
+            known, _, value = part.strip().partition("=")
+            if known == name:
+                found.append(_plain(value))
+    return found[0] if len(found) == 1 else ""
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from."""
+    return request.client.host if request.client else "unknown"
 
 
 def wants_json(request: Request) -> None:
@@ -177,10 +198,6 @@ def _sign_in(message: str) -> Refusal:
         401, "SignInNeeded", message,
         hint="Sign in with a token: the one printed at start, or `pointsman token new NAME`.",
     )  # fmt: skip
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
 
 
 def _plain(value: str) -> str:

@@ -22,11 +22,13 @@ from tests.views.conftest import Shop
 
 
 @contextlib.contextmanager
-def running(shop: Shop, *args: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
+def running(
+    shop: Shop, *args: str, **environ: str
+) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
     """The console as a process, and what it printed with --json."""
     process = subprocess.Popen(
         shop.command("console", "--json", "--port", "0", "--as", "ana", *args),
-        cwd=shop.folder, env=shop.environ, text=True,
+        cwd=shop.folder, env={**shop.environ, **environ}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -149,7 +151,23 @@ def test_a_key_of_a_proxy_that_is_too_short(shop: Shop, monkeypatch: pytest.Monk
     assert "POINTSMAN_PROXY_KEY" in done.err
 
 
-@pytest.mark.parametrize("package", ["itsdangerous", "starlette", "uvicorn"])
+def test_an_issuer_signs_people_in(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server tells the page of it; a file that does not fit is refused at the start."""
+    file = tmp_path / "oidc.toml"
+    file.write_text('issuer = "https://login.example.org"\nclient_id = "x"\n')
+    monkeypatch.setenv("POINTSMAN_OIDC", str(file))
+    done = shop.invoke("console", "--port", "0")
+    assert (done.code, "roles" in done.err) == (1, True)
+    file.write_text(file.read_text() + '[roles]\nviewer = ["*"]\n')
+    with running(shop, "--no-token", POINTSMAN_OIDC=str(file)) as (process, said):
+        assert httpx.get(f"{said['url']}/console/signin").json() == {"issuer": "login.example.org"}
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=40) == 0
+
+
+@pytest.mark.parametrize("package", ["itsdangerous", "jwt", "starlette", "uvicorn"])
 def test_without_the_extra(shop: Shop, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     """It names the line that installs it."""
     monkeypatch.setitem(sys.modules, package, None)

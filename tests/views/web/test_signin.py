@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from pointsman.teams.access import SCOPES
 from pointsman.views.web.guarded import Guarded, Open
+from pointsman.views.web.oidc.setup import OidcSetup
 from pointsman.views.web.sessions import MOST_OF, SessionBook
 from tests.views.web.served import Served, issued, served
 
@@ -16,6 +17,7 @@ PUBLIC = {
     ("GET", "/"),
     ("GET", "/static/{name}"),
     ("GET", "/console/session"),
+    ("GET", "/console/signin"),
     ("POST", "/console/signin"),
     ("GET", "/metrics"),  # asks for a bearer token itself
 }
@@ -47,6 +49,15 @@ async def test_every_route_is_public_or_guarded(web: Served) -> None:
             assert isinstance(route.endpoint, Open), route.path
             open_ |= {(method, route.path) for method in (route.methods or ()) if method != "HEAD"}
     assert open_ == PUBLIC
+
+
+async def test_an_issuer_adds_two_open_addresses(tmp_path: Path) -> None:
+    """The way there and the way back."""
+    setup = OidcSetup(issuer="https://login.example.org", client_id="x", roles={"viewer": ("*",)})
+    async with served(tmp_path / "a", oidc=setup) as web, served(tmp_path / "b") as plain:
+        routes = [{route.path for route in one.app.routes if isinstance(route, Route)}
+                  for one in (web, plain)]  # fmt: skip
+        assert routes[0] - routes[1] == {"/console/oidc", "/console/oidc/callback"}
 
 
 async def test_without_a_session_there_is_nothing(web: Served) -> None:

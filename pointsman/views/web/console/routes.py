@@ -15,13 +15,16 @@ from pointsman.views.web.console.live import Live
 from pointsman.views.web.console.now import Now
 from pointsman.views.web.console.recorded import Recordings
 from pointsman.views.web.console.runs import Runs
+from pointsman.views.web.console.shapes import Ways
 from pointsman.views.web.console.teampage import TeamPages
 from pointsman.views.web.feed import Feed
 from pointsman.views.web.guarded import Asked, Guarded, Handler, Open
+from pointsman.views.web.oidc.door import BACK, THERE, Door
+from pointsman.views.web.problems import answer
 from pointsman.views.web.signin import Desk
 
 
-def console_routes(desk: Desk, mailbox: Mailbox, feed: Feed) -> Sequence[Route]:
+def console_routes(desk: Desk, mailbox: Mailbox, feed: Feed, door: Door | None) -> Sequence[Route]:
     """All of them. Open to everybody are only the look whether there is a session, and signing
     in."""
     team = desk.team
@@ -42,10 +45,20 @@ def console_routes(desk: Desk, mailbox: Mailbox, feed: Feed) -> Sequence[Route]:
     async def sign_in(request: Request) -> Response:
         return await desk.sign_in(request)
 
+    async def ways(request: Request) -> Response:
+        del request
+        return answer(Ways(issuer=door.host if door else ""))
+
     async def sign_out(asked: Asked) -> Response:
         return await desk.sign_out(asked.request, asked.session)
 
+    through = [
+        Route(THERE, Open(door.leave), methods=["GET"]),
+        Route(BACK, Open(door.back), methods=["GET"]),
+    ] if door else []  # fmt: skip
     return [
+        *through,
+        Route("/console/signin", Open(ways), methods=["GET"]),
         Route("/console/session", Open(look), methods=["GET"]),
         Route("/console/signin", Open(sign_in), methods=["POST"]),
         does("/signout", "read", sign_out),

@@ -55,6 +55,13 @@ class SignIn(Shape):
     token: str = Field(min_length=1, max_length=400)
 
 
+class Ways(Shape):
+    """`GET /console/signin`: how people sign in beside a token. No session needed."""
+
+    issuer: str = ""
+    """Host of the OpenID Connect issuer behind `GET /console/oidc`; empty: there is none."""
+
+
 class Session(Shape):
     """`GET /console/session`, and the answer to `POST /console/signin`. 401 without a session.
 
@@ -75,7 +82,7 @@ class Session(Shape):
     """When it ends if nothing is asked until then; each request moves it."""
     ends: int
     """When it ends at the latest."""
-    method: Literal["token", "proxy"] = "token"
+    method: Literal["token", "proxy", "oidc"] = "token"
     version: str = ""
     """Of pointsman."""
 

@@ -81,13 +81,18 @@ export function post(path, body = {}) {
   return signedIn("POST", path, body);
 }
 
-// The session, and the two things that are asked without one.
+// The session, and what is asked without one.
 export function whoIsThere() {
   return ask("GET", "/console/session");
 }
 
 export function signIn(token) {
   return ask("POST", "/console/signin", { token });
+}
+
+// Ways to sign in beside a token: { issuer }.
+export function waysIn() {
+  return ask("GET", "/console/signin");
 }
 
 export async function signOut() {

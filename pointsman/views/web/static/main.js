@@ -150,9 +150,9 @@ function enter(session) {
   inside = new Inside(session);
 }
 
-function outside(token) {
+function outside(token, fault = "") {
   document.title = "Sign in · pointsman";
-  const page = signInPage(token, enter);
+  const page = signInPage(token, fault, enter);
   app.replaceChildren(page.node);
   page.focus();
 }
@@ -166,10 +166,11 @@ async function start() {
   });
   const token = routes.takeToken();
   if (token) return outside(token);
+  const fault = routes.takeFault();
   try {
     enter(await whoIsThere());
   } catch (error) {
-    if (error.status === 401) outside("");
+    if (error.status === 401) outside("", fault);
     else app.replaceChildren(failed(error, () => location.reload()));
   }
 }

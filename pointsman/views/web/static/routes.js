@@ -48,3 +48,11 @@ export function takeToken() {
     return found[1];
   }
 }
+
+// Why the issuer's sign-in let nobody in, when that is what the address says: taken too.
+export function takeFault() {
+  const found = /^#signin=([a-z-]{1,20})$/.exec(location.hash);
+  if (!found) return "";
+  history.replaceState(null, "", location.pathname);
+  return found[1];
+}

@@ -83,12 +83,12 @@ class Shop:
 
 
 @contextmanager
-def served(home: Path, through: Cable | None = None) -> Generator[Shop]:
+def served(home: Path, through: Cable | None = None, what: str = "serve") -> Generator[Shop]:
     """A server of its own with nothing in its store; browsers reach it through a cable, where one
     is given."""
     public = (through.url,) if through else ()
-    with process("serve", home, *public) as server, process("ask", home) as asker:
-        told = line(server, home, "serve")
+    with process(what, home, *public) as server, process("ask", home) as asker:
+        told = line(server, home, what)
         if through:
             through.leads_to(told["url"])
         yield Shop(home, through.url if through else told["url"], told, asker)
