@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import StatusCode
 from pydantic import ValidationError
 
 from pointsman.errors import ModelOverloaded
@@ -33,18 +33,12 @@ from tests.flow.shop import script, shop_team
 from tests.flow.test_nested import config, parent_of
 from tests.flow.test_nested import said as message
 from tests.flow.test_plan import planning_team
-from tests.nodes.spans import recorded_spans, tree
+from tests.nodes.spans import check, recorded_spans, said, tree
 
 ROOT = Path(__file__).parents[2]
 RUN = "invoke_workflow shop"
-OPERATIONS = tuple(names.SHAPES)
 A, B = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SENT = f"00-{A}-{B}-01"
-
-
-def said(span: ReadableSpan) -> dict[str, object]:
-    """A span's attributes."""
-    return dict(span.attributes or {})
 
 
 def one(spans: Sequence[ReadableSpan], name: str) -> ReadableSpan:
@@ -56,28 +50,6 @@ def one(spans: Sequence[ReadableSpan], name: str) -> ReadableSpan:
 def traces(spans: Sequence[ReadableSpan]) -> set[int]:
     """The traces that spans belong to."""
     return {span.context.trace_id for span in spans if span.context}
-
-
-def check(spans: Sequence[ReadableSpan]) -> set[str]:
-    """Every span keeps to the conventions. Gives the operations that were seen."""
-    seen: set[str] = set()
-    for span in spans:
-        has = said(span)
-        assert names.SPAN_KIND in has, span.name
-        operation = has.get(names.OPERATION)
-        if operation is None:
-            assert span.name.split(" ")[0] in {kind.split(" ")[0] for kind in names.OWN_SPANS}
-            continue
-        assert operation in OPERATIONS
-        shape = names.SHAPES[operation]  # pyright: ignore[reportArgumentType] (one of them)
-        seen.add(str(operation))
-        assert [key for key in shape.required if not has.get(key)] == [], span.name
-        assert span.name == f"{operation} {has[shape.named_by]}"
-        wanted = SpanKind.CLIENT if shape.kind == "client" else SpanKind.INTERNAL
-        assert span.kind is wanted, span.name
-        assert has[names.SPAN_KIND] == shape.openinference
-        assert (names.ERROR_TYPE in has) == (span.status.status_code is StatusCode.ERROR)
-    return seen
 
 
 async def test_every_span_keeps_to_the_conventions(home: Path) -> None:

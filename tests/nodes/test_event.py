@@ -62,7 +62,7 @@ ONE_OF_EACH: list[Event] = [
     Cascaded(tier="fast", specialist="billing", verdict="agreed", model="m"),
     ToolCalled(tool="lookup", specialist="billing", effect="read", args_digest="d"),
     TicketOpened(ticket="t1", specialist="billing", tool="refund", reason="money"),
-    TicketDecided(ticket="t1", decision="approve", by="ana"),
+    TicketDecided(ticket="t1", decision="approve", by="ana", specialist="billing"),
     TicketReminded(ticket="t1", reviewers=("finance",), waited=60.0),
     FellBack(specialist="billing", error="BadOutput", message="nonsense"),
     BoundHit(bound="hops", reason="handed on more than 6 times", then="fallback", to="desk"),

@@ -15,6 +15,7 @@ from pointsman.errors import (
     NoModel,
 )
 from pointsman.guardrails.breaker import Breakers, CircuitBreaker
+from pointsman.nodes import conventions as names
 from pointsman.nodes.event import Hedged, ModelCalled, ModelFailed, Recorded
 from pointsman.nodes.gateway.cascade import models_of
 from pointsman.nodes.gateway.chain import Retry
@@ -27,6 +28,7 @@ from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.run import Budget, Run
 from pointsman.teams.record import spend
 from tests.nodes.gateway.conftest import Events, LoopClock
+from tests.nodes.spans import check, recorded_spans, said
 
 Make = Callable[..., Run]
 Ask = Callable[..., ModelRequest]
@@ -150,6 +152,23 @@ async def test_a_slow_model_is_overtaken(bench: Bench, run: Make, ask: Ask, even
     assert (step.spend.lost_usd, step.spend.held_usd, step.spend.held_calls) == (
         0.0 if step.budget.usd is None else worst, 0, 0,
     )  # fmt: skip
+
+
+async def test_both_calls_have_a_span(bench: Bench, run: Make, ask: Ask) -> None:
+    """Each says that it was asked beside another; the one that was cut off is an error."""
+    with recorded_spans() as exporter:
+        call = bench.begin(bench.gateway.complete(ask(), run()))
+        await bench.passes(2.1)
+        bench.b.say("sooner")
+        await call
+        spans = exporter.get_finished_spans()
+    assert check(spans) == {"chat"}
+    told = {one.name: said(one) for one in spans if one.name.startswith("chat ")}
+    assert {name: of.get(names.HEDGE) for name, of in told.items()} == {
+        "chat a": None, "chat b": True,
+    }  # fmt: skip
+    assert told["chat a"][names.ERROR_TYPE] == "CancelledError"
+    assert names.ERROR_TYPE not in told["chat b"]
 
 
 async def test_what_was_cut_off_counts_in_a_run_that_goes_on(

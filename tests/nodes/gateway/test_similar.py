@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pointsman.errors import DeadlineExceeded, Misconfigured, ModelOverloaded, PointsmanError
+from pointsman.nodes import conventions as names
 from pointsman.nodes.event import ModelCalled
 from pointsman.nodes.gateway.cache import ResponseCache
 from pointsman.nodes.gateway.cachedisk import DiskStore
@@ -27,6 +28,7 @@ from pointsman.nodes.gateway.transports import Transports
 from pointsman.nodes.message import ToolCall, Turn
 from pointsman.nodes.run import Budget, Run
 from tests.nodes.gateway.conftest import Events
+from tests.nodes.spans import check, recorded_spans, said
 
 Make = Callable[..., Run]
 
@@ -227,10 +229,16 @@ async def test_a_group_is_bounded(desk: Desk, run: Make) -> None:
 
 
 async def test_an_embedding_is_a_call_like_any_other(desk: Desk, run: Make, events: Events) -> None:
-    """Paid, recorded, inside the budget, and in the journal."""
+    """Paid, recorded, traced, inside the budget, and in the journal."""
     step = run("r0", budget=Budget(usd=100.0))
     request = ModelRequest(turns=(Turn(role="user", content="how do I pay"),), similar=BY_MODEL)
-    await desk.gateway.complete(request, step)
+    with recorded_spans() as exporter:
+        await desk.gateway.complete(request, step)
+        spans = exporter.get_finished_spans()
+    assert check(spans) == {"chat", "embeddings"}
+    (span,) = [said(one) for one in spans if one.name == "embeddings embedder/m"]
+    assert (span[names.INPUT_TOKENS], span[names.USD]) == (4, 4.0)
+    assert names.OUTPUT_TOKENS not in span
     embedded, answered = events.called
     assert (embedded.purpose, embedded.model, embedded.usd) == ("embed", "embedder/m", 4.0)
     assert (answered.purpose, answered.model) == ("chat", "a")
