@@ -8,7 +8,7 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(she
 
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
-.PHONY: help demo eval test test-long check format lock clean browser
+.PHONY: help demo eval test test-long check format lock clean browser rabbitmq
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +23,7 @@ eval: $(READY) ## Run the support example's suite with the embedded model
 test: $(READY) browser ## Run all tests
 	@$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
-test-long: $(READY) browser ## Run the tests in full: every kill point, every example of the properties
+test-long: $(READY) browser rabbitmq ## Run the tests in full: every kill point, every example of the properties
 	@$(BIN)/python -m pytest
 
 check: $(READY) ## Format, lint, types, import contract
@@ -51,6 +51,17 @@ browser:
 	echo "Installing Debian's chromium for the tests: about three minutes, once."; \
 	$$as apt-get -qq update || echo "apt-get update failed; trying with the lists that are there." >&2; \
 	$$as DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium >/dev/null || fail "apt-get could not install chromium."
+
+# The long tests of the bridge run a real RabbitMQ.
+rabbitmq:
+	@if command -v rabbitmq-server >/dev/null; then exit 0; fi; \
+	fail() { echo "$$1 Install RabbitMQ's server." >&2; exit 1; }; \
+	command -v apt-get >/dev/null || fail "The long tests need rabbitmq-server, and there is no apt-get to install it with."; \
+	if [ "$$(id -u)" = 0 ]; then as=env; else as="sudo env"; fi; \
+	command -v $${as% env} >/dev/null || fail "The long tests need rabbitmq-server, and installing it takes root or sudo."; \
+	echo "Installing Debian's rabbitmq-server for the long tests: a minute, once."; \
+	$$as apt-get -qq update || echo "apt-get update failed; trying with the lists that are there." >&2; \
+	$$as DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends rabbitmq-server >/dev/null || fail "apt-get could not install rabbitmq-server."
 
 clean: ## Remove what the other targets made
 	rm -rf .venv .pointsman .import_linter_cache examples/*/.pointsman .ruff_cache .hypothesis

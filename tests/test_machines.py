@@ -14,7 +14,7 @@ import yaml
 
 from pointsman.teams.temporal.names import pool_queue, router_queue
 from pointsman.views.cli.main import cli
-from pointsman.views.health import health
+from pointsman.views.health import Standing, health
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -158,10 +158,10 @@ def test_all_workers_find_a_connection() -> None:
 async def test_probes_are_answered() -> None:
     """Each probe asks for a path that a worker answers, on the port that its --health names."""
 
-    async def fault() -> str:
-        return ""
+    async def stands() -> Standing:
+        return Standing()
 
-    async with health("127.0.0.1", 0, fault) as port, aiohttp.ClientSession() as session:
+    async with health("127.0.0.1", 0, stands) as port, aiohttp.ClientSession() as session:
         for spec in manifests("Deployment").values():
             (listens,) = option(container(spec)["args"], "--health")
             for probe in ("livenessProbe", "readinessProbe"):

@@ -188,6 +188,10 @@ class TicketDecided(Frozen):
     by: str
     waited: float | None = None
     """Seconds from its opening to the decision; None: it waits on, for others."""
+    specialist: str = ""
+    """Who proposed the action; `route` where the router did."""
+    asked: bool = True
+    """Whether it waited for a person; False: the policy or a grant decided at once."""
 
 
 class TicketReminded(Frozen):

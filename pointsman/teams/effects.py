@@ -74,8 +74,9 @@ class Ledger:
         """
         if ticket.by and ticket.settled is None:
             decided = TicketDecided(
-                ticket=ticket.id, decision=ticket.decision, by=ticket.by, waited=_waited(ticket)
-            )
+                ticket=ticket.id, decision=ticket.decision, by=ticket.by, waited=_waited(ticket),
+                specialist=ticket.specialist, asked=not _at_once(ticket),
+            )  # fmt: skip
             self._run.emit(decided)
         if ticket.kind == "ambiguous" and ticket.status in _SAID:
             return await self._about(ticket)
@@ -380,9 +381,12 @@ def _no_tool(ticket: Ticket) -> str:
 
 def _by_person(ticket: Ticket) -> bool:
     """Whether a person decided on this very ticket, and no policy, grant or clock."""
-    return bool(ticket.by) and not (
-        ticket.grant or ticket.by == CLOCK or ticket.by.startswith("policy:")
-    )
+    return bool(ticket.by) and not (_at_once(ticket) or ticket.by == CLOCK)
+
+
+def _at_once(ticket: Ticket) -> bool:
+    """Whether it was born decided, by the policy or a grant."""
+    return bool(ticket.grant) or ticket.by.startswith("policy:")
 
 
 def _unapproved(ticket: Ticket) -> Outcome:

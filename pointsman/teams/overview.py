@@ -16,6 +16,7 @@ from pointsman.teams.usage import (
     UsageWanted,
     percentile,
 )
+from pointsman.teams.ways import COUNTED, TOLD_BY, ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """How often work went from one to another. The router is `router`."""
+    """How often work went from one to another: specialists, `router`, and where actions go:
+    `gate` (the policy or a person decides), `execute`, and `end` for an answer."""
 
     frm: str
     to: str
@@ -114,7 +116,7 @@ async def overview(store: Looked, team: str, at: float) -> Overview:
 
     calls = await tallies(day, ("model_called", "hedged"), "tenant", "kind", "outcome")
     ended = await tallies(day, ("run_ended",), "outcome", "key")
-    edges = await tallies(day, ("routed",), "specialist", "key")
+    went = ways(await tallies(day, COUNTED, *TOLD_BY))
     paces = await tallies(hour, ("run_ended",), "specialist", "outcome")
     loads = await tallies(hour, ("model_called", "model_failed"), "model", "kind", "outcome")
     return Overview(
@@ -132,9 +134,8 @@ async def overview(store: Looked, team: str, at: float) -> Overview:
         specialists=tuple(_pace(name, some) for name, some in _grouped(paces)),
         models=tuple(_load(name, some) for name, some in _grouped(loads)),
         edges=tuple(
-            Edge(t.of[0], t.of[1], t.count)
-            for t in sorted(edges, key=lambda t: (-t.count, t.of))
-            if t.of[1]
+            Edge(frm, to, count)
+            for (frm, to), count in sorted(went.items(), key=lambda one: (-one[1], one[0]))
         ),
     )
 

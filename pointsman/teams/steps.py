@@ -47,6 +47,7 @@ from pointsman.nodes.run import Run
 from pointsman.nodes.sees import Said
 from pointsman.teams import bounded, children, closing, delegating, ending, pausing
 from pointsman.teams.fence import check_fence, still_held
+from pointsman.teams.forked import check_forked
 from pointsman.teams.journey import log_fields, nested
 from pointsman.teams.recall import recall
 from pointsman.teams.releases.rollout import assigned
@@ -314,6 +315,7 @@ class Steps:
                 if tape.facts.cancelled:
                     return ending.cancelled(carried, tape.facts.cancelled)
                 _in_time(run, tape)
+                await check_forked(services, row)
                 released = await services.on(row.release if tape.release is None else tape.release)
                 return await body(replace(run, gateway=released.gateway), released, row)
             except (StoreError, RunBusy):

@@ -33,7 +33,9 @@ async def _record(services: Services, before: Ticket, move: Move, after: Ticket)
         waited = (move.at - before.created).total_seconds()
         event: Event = TicketReminded(ticket=after.id, reviewers=after.reviewers, waited=waited)
     else:
-        event = TicketDecided(ticket=after.id, decision="escalate", by=CLOCK)
+        event = TicketDecided(
+            ticket=after.id, decision="escalate", by=CLOCK, specialist=after.specialist
+        )
     await services.recorder.begin(after.run)
     services.recorder.emit(after.run, event)
     await services.recorder.flush(after.run, 0.0)

@@ -1,5 +1,6 @@
 """What a team's events come to over time: counts, sums and durations, read from a rollup."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
@@ -16,9 +17,12 @@ UsageDimension = Literal["kind", "tenant", "specialist", "model", "key", "outcom
 
 `key` is the tool (tool_called, ticket_opened), who got the work (routed; `specialist` had it), the
 rule or else the guard (judged), the bound (bound_hit), `child` for a run that another run gave work
-to. `outcome` is the run's status, where an answer came from, the error's class or `ok`, the tier,
-the verdict, the decision, or what followed.
+to, `at once` for a ticket that waited for nobody. `outcome` is the run's status, where an answer
+came from, the error's class or `ok`, the tier, the verdict, the decision, or what followed.
 """
+ROUTER = "router"
+"""Who has the work before anybody."""
+AT_ONCE = "at once"
 KINDS: tuple[UsageKind, ...] = get_args(UsageKind)
 DIMENSIONS: tuple[UsageDimension, ...] = get_args(UsageDimension)
 
@@ -66,7 +70,8 @@ def seconds_of(slot: int) -> float:
 
 
 def percentile(slots: Iterable[tuple[int, int]], q: float) -> float | None:
-    """The `q`-quantile (the lower one) of durations counted in slots, in seconds.
+    """The `q`-quantile of durations counted in slots, in seconds: of the shortest ones that are the
+    part `q` of all, the longest (nearest rank).
 
     From slots and not from a sample of the durations: slots of any tenants and stretches add up,
     and the error has a bound. That bound, with slots that each are 10 % longer than the one below,
@@ -76,10 +81,10 @@ def percentile(slots: Iterable[tuple[int, int]], q: float) -> float | None:
     total = sum(count for _, count in ordered)
     if not total:
         return None
-    left = q * (total - 1)
+    left = max(math.ceil(q * total - 1e-9), 1)
     for slot, count in ordered:
         left -= count
-        if left < 0:
+        if left <= 0:
             return seconds_of(slot)
     return seconds_of(ordered[-1][0])
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from pointsman.errors import Misconfigured, MissingExtra, is_control_flow
 from pointsman.teams.settings import Settings
-from pointsman.views.logs import log_as_json as log_as_json  # noqa: PLC0414 (named here before)
 
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LoggerProvider

@@ -86,11 +86,13 @@ class ServingContract:
         assert other == Submitted("x", "y")
 
     async def test_what_is_unfinished(self, store: Store) -> None:
-        """Runs that a message began and that run, oldest first, page by page."""
+        """Runs that a message began and that run, oldest first, page by page; no fork, which only
+        whoever forks drives."""
         for n in range(3):
             await store.add_run(a_run(f"r{n}", thread=f"c{n}"))
         await store.add_run(a_run("graph", nested=True))
         await store.add_run(replace(a_run("child"), parent="r0", root="r0"))
+        await store.add_run(replace(a_run("fork"), fork_of="r0", fork_at="1:route"))
         await store.add_run(a_run("elsewhere", team="other"))
         await store.add_run(a_run("done"))
         await store.move_run("done", "done", frm=("running",))

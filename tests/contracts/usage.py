@@ -183,7 +183,8 @@ class UsageContract:
         assert seen.tenants == (("acme", Spend(0.5, 1, 0)), ("bolt", Spend(0.0, 1, 1)))
         assert dict(seen.ended) == {"done": 1, "failed": 1}
         assert seen.edges == (
-            Edge("router", "billing", 2), Edge("billing", "tech", 1),
+            Edge("router", "billing", 2), Edge("billing", "tech", 1), Edge("router", "end", 1),
+            Edge("tech", "end", 1),
         )  # fmt: skip
         assert [(p.specialist, p.ended, p.failed) for p in seen.specialists] == [
             ("", 1, 1), ("tech", 1, 0),

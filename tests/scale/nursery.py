@@ -66,6 +66,11 @@ class Child:
         return self._file("out").read_text() if self._file("out").exists() else ""
 
     @property
+    def pid(self) -> int:
+        """Its process."""
+        return int(self._file("pid").read_text())
+
+    @property
     def ended(self) -> int | None:
         """Its status; None while it lives."""
         file = self._file("end")
@@ -74,7 +79,7 @@ class Child:
     def signal(self, number: int) -> None:
         """Send it a signal, if it lives."""
         if self.ended is None:
-            os.kill(int(self._file("pid").read_text()), number)
+            os.kill(self.pid, number)
 
     async def ready(self) -> None:
         """Wait until it takes work."""

@@ -1,6 +1,8 @@
-"""A TCP proxy that can be cut: the network between a worker and its server."""
+"""A TCP proxy that can be cut: the network between a worker and its server. With TLS it is what
+stands before a server of a company."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
@@ -40,16 +42,21 @@ class Proxy:
         for writer in list(self._open):
             writer.transport.abort()
 
+    @property
+    def used(self) -> bool:
+        """Whether somebody's bytes pass now."""
+        return bool(self._open)
+
     def mend(self) -> None:
         """New connections pass again."""
         self._cut = False
 
 
 @asynccontextmanager
-async def proxied(port: int) -> AsyncGenerator[Proxy]:
-    """A proxy to a port of loopback, for the block."""
+async def proxied(port: int, tls: ssl.SSLContext | None = None) -> AsyncGenerator[Proxy]:
+    """A proxy to a port of loopback, for the block. With `tls` it is spoken to in TLS."""
     proxy = Proxy(port)
-    server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0, ssl=tls)
     proxy.port = int(server.sockets[0].getsockname()[1])
     try:
         yield proxy

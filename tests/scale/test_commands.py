@@ -88,8 +88,8 @@ def test_a_submitted_message_waits_for_a_worker(shop: Shop, address: str) -> Non
         assert (waited.code, waited.out) == (0, "Order A-1002 is on its way.\n")
         done = shop.invoke("resume", run, "--later", "--json")
         assert json.loads(done.out)["status"] == "done"
-        assert asked(ready) == (200, "ok\n")
-        assert asked(ready.replace("readyz", "healthz")) == (200, "ok\n")
+        assert asked(ready) == (200, '{"status":"ok"}')
+        assert asked(ready.replace("readyz", "healthz")) == (200, '{"status":"ok"}')
         queues = {(q["pool"], q["kind"]): q for q in status(shop)["queues"]}
         assert all(q["workers"] for q in queues.values())
         process.send_signal(signal.SIGTERM)
@@ -121,6 +121,33 @@ def test_without_an_engine_is_one_sentence(shop: Shop, monkeypatch: pytest.Monke
     monkeypatch.setenv("POINTSMAN_TEMPORAL", "127.0.0.1:1")
     done = shop.invoke("engine", "status")
     assert (done.code, "No Temporal server answers" in done.err) == (1, True)
+    assert done.err.count("Connection refused") == 1
+
+
+def test_a_missing_namespace_is_one_sentence(
+    shop: Shop, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker does not say that it works, and nobody is told that the server is down."""
+    monkeypatch.setenv("POINTSMAN_TEMPORAL", f"{address.partition('/')[0]}/nowhere")
+    for args in (("submit", "hi"), ("submit", "hi", "--wait"), ("engine", "status")):
+        done = shop.invoke(*args)
+        assert (done.code, "has no namespace 'nowhere'" in done.err) == (1, True)
+    done = shop.invoke("worker")
+    assert done.code == 1
+    assert "Namespace nowhere is not found" in done.err
+    assert "Working for" not in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.slow
+def test_a_process_that_ends_with_the_answer_ends_in_order(address: str) -> None:
+    """The client library's threads are waited for: else one of four such processes is aborted."""
+    code = (
+        "import asyncio; from pointsman.teams.temporal.server import connect;"
+        f" asyncio.run(connect({address!r}))"
+    )
+    ends = [subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False) for _ in range(12)]
+    assert [end.returncode for end in ends] == [0] * 12
 
 
 def test_a_missing_extra_is_named(shop: Shop, tmp_path: Path) -> None:

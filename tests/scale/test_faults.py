@@ -1,9 +1,8 @@
 """What goes wrong on many machines: nothing is lost, nothing happens twice, the order is kept."""
 
 import asyncio
-import signal
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,86 +156,36 @@ def written(home: Path) -> list[object]:
     return [rows(home, f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables]
 
 
-@pytest.mark.slow
-async def test_old_and_new_workers_together(site: Site) -> None:
-    """A rolling deploy: new workers come, old ones drain at SIGTERM; every message is answered once
-    and in its thread's order."""
-    old = [await site.work(), await site.work()]
-    team = site.team(policy=FREE)
-    async with team:
-        running = [
-            asyncio.create_task(team.run(f"lookup INV-{n}", thread=f"t{n % 3}")) for n in range(9)
-        ]
-        for worker in old:
-            await site.work()
-            worker.signal(signal.SIGTERM)
-            running += [
-                asyncio.create_task(team.run(f"lookup INV-{n}", thread=f"t{n % 3}"))
-                for n in range(3)
-            ]
-        came = await asyncio.gather(*running)
-        assert [await worker.wait() for worker in old] == [0, 0]
-    assert [one.status for one in came] == ["done"] * 15
-
-
-@pytest.mark.slow
-async def test_a_worker_told_to_stop_ends_its_step(site: Site) -> None:
-    """SIGTERM in the middle of a step: it ends it, and leaves the rest to others."""
-    worker = await site.work(code=SLOW)
-    running = asyncio.create_task(site.team().run("lookup SLOW", thread="t"))
-    await there(site.home / "asked")
-    worker.signal(signal.SIGTERM)
-    await asyncio.sleep(0.3)
-    assert worker.ended is None
-    (site.home / "go").touch()
-    assert await worker.wait() == 0
-    await site.work()
-    assert (await running).status == "done"
-
-
-@pytest.mark.slow
-async def test_what_is_not_ended_in_time_is_handed_back(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A step that outlasts the drain goes to the next worker at once, and counts as no failure."""
-    stands = asyncio.Event()
-    take = SegmentEngine.take_step
-
-    async def still(self: SegmentEngine, row: RunRow, step: str, *, at: str) -> None:
-        stands.set()
-        await asyncio.sleep(60)
-
-    monkeypatch.setattr(SegmentEngine, "take_step", still)
-    limits = replace(LIMITS, attempts=1)
-    async with AsyncExitStack() as stack:
-        async with inside(site, drain=0.1):
-            running = asyncio.create_task(site.team(limits=limits).run("lookup INV-1", thread="t"))
-            await stands.wait()
-        monkeypatch.setattr(SegmentEngine, "take_step", take)
-        await stack.enter_async_context(inside(site))
-        assert (await running).status == "done"
-
-
 # Inputs that cannot be worked on
 
 
 @pytest.mark.slow
 async def test_an_input_that_kills_workers_is_parked(site: Site) -> None:
-    """Every attempt costs a worker its life; then the thread stands still until a person skips it,
-    and the next message is answered. What was skipped is a dead letter."""
+    """Every attempt costs a worker its life, which the engine's state tells; then the thread stands
+    still until a person skips it, and the next message is answered. What was skipped is a dead
+    letter."""
     limits = replace(LIMITS, attempts=2)
     doomed = await site.work(code=SLOW)
     team = site.team(limits=limits)
-    running = asyncio.create_task(team.run("lookup BOOM", thread="t"))
-    for _ in range(2):
-        await site.died(doomed)
-        doomed = await site.work(code=SLOW)
-    with pytest.raises(RunBusy, match="parked"):
-        await running
     client = await connect(site.address)
-    async with team.sessions.services() as services:
+    running = asyncio.create_task(team.run("lookup BOOM", thread="t"))
+    await site.died(doomed)
+    async with team.sessions.services() as services, asyncio.timeout(30):
+        while not (state := await engine_state(client, team.spec, services.store)).retrying:  # noqa: ASYNC110 (the server's doing)
+            await asyncio.sleep(0.1)
+        (again,) = state.retrying
+        assert (again.thread, again.pool, again.attempt, again.attempts) == ("t", "billing", 2, 2)
+        assert (again.why, state.parked) == ("its worker gave no sign of life any more", ())
+        doomed = await site.work(code=SLOW)
+        await site.died(doomed)
+        await site.work(code=SLOW)
+        with pytest.raises(RunBusy, match="parked"):
+            await running
+        await team.post("lookup INV-2", thread="t")
         state = await engine_state(client, team.spec, services.store)
-    assert [one.thread for one in state.parked] == ["t"]
+    (parked,) = state.parked
+    assert (parked.thread, parked.line, state.retrying) == ("t", 1, ())
+    assert state.stands
     run = await Threads(client, limits).unpark("shop", "default", "t", "skip")
     assert (await site.team().run("lookup INV-1", thread="t")).status == "done"
     assert [row.run for row in await site.team().dead()] == [run]
@@ -386,41 +335,3 @@ async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 (other processes)
             await asyncio.sleep(0.05)
-
-
-async def turns(team: Team, count: int) -> None:
-    """So many messages of one thread, one after another."""
-    for number in range(count):
-        came = await team.run(f"note {number}", thread="t", message_id=f"m{number}")
-        assert came.status == "done"
-
-
-@pytest.mark.slow
-async def test_a_long_thread_is_one_thread(site: Site) -> None:
-    """Twelve turns over several workflows: every write once, in order."""
-    await long_thread(site, 12, history=150)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-async def test_a_thread_of_400_turns(site: Site) -> None:
-    """As many events as the server lets one workflow have."""
-    await long_thread(site, 400, history=0)
-
-
-async def long_thread(site: Site, count: int, *, history: int) -> None:
-    """Run it, and report what it weighs in Temporal."""
-    limits = replace(LIMITS, history=history, idle=30.0)
-    async with inside(site, policy=FREE):
-        team = site.team(limits=limits, policy=FREE)
-        async with team:
-            await turns(team, count)
-        assert site.wrote == [f"noted {n}" for n in range(count)]
-        client = await connect(site.address)
-        events = size = 0
-        async for one in client.list_workflows("WorkflowType = 'pointsman.thread'"):
-            events += one.history_length
-            told_of = await client.get_workflow_handle(one.id, run_id=one.run_id).describe()
-            size += told_of.raw_description.workflow_execution_info.history_size_bytes
-        print(f"{count} turns: {events / count:.1f} events, {size / count:.0f} bytes a turn")  # noqa: T201 (a figure to read)
-        assert events / count < 60

@@ -245,7 +245,7 @@ async def test_a_long_history_is_handed_over(client: Client, bench: Bench) -> No
     assert (await handle.describe()).run_id != first
     assert sorted(set(bench.segments)) == sorted(["w", *runs])
     bench.does = fails("bad")
-    assert await bench.move("bad") == PARKED
+    assert await sent("bad") == PARKED
     for n in range(8):
         await bench.threads.wake(row_of(f"z{n}"), Item(f"z{n}"))
     box = await bench.threads.mailbox(row_of("w"))

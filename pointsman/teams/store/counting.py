@@ -30,7 +30,7 @@ from pointsman.nodes.event import (
     TicketOpened,
     ToolCalled,
 )
-from pointsman.teams.usage import DAY, FINE, GROWTH, NO_SLOT, UsageKind
+from pointsman.teams.usage import AT_ONCE, DAY, FINE, GROWTH, NO_SLOT, ROUTER, UsageKind
 
 WIDTHS = (FINE, DAY)
 """Seconds of the stretches that are counted: for the last hours, and for weeks and months."""
@@ -39,7 +39,6 @@ _LOG = math.log(GROWTH)
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _BY_HANDOFF = ("handoff", "bound")
 """Tiers of a route that somebody other than the router asked for."""
-ROUTER = "router"
 _COLUMNS = (
     "team, width, kind, start, tenant, specialist, model, key, outcome, slot, count, seconds, usd,"
     " unpriced, saved_usd, input_tokens, cached_tokens, output_tokens"
@@ -154,7 +153,8 @@ def _marked(event: Event) -> Iterator[Counted]:
         case TicketOpened():
             yield Counted(event.kind, Sums(1), event.specialist, "", event.tool)
         case TicketDecided():
-            yield Counted(event.kind, Sums(1), outcome=event.decision)
+            key = "" if event.asked else AT_ONCE
+            yield Counted(event.kind, Sums(1), event.specialist, "", key, event.decision)
         case FellBack():
             yield Counted(event.kind, Sums(1), event.specialist, outcome=event.error)
         case BoundHit():

@@ -33,7 +33,7 @@ class SubmissionRows(Database):
     ) -> tuple[tuple[int, str], ...]:
         sql = (
             "SELECT place, run FROM runs WHERE team = ? AND state = 'running' AND place > ?"
-            " AND parent = '' AND NOT nested ORDER BY place LIMIT ?"
+            " AND parent = '' AND fork_of = '' AND NOT nested ORDER BY place LIMIT ?"
         )
         rows = await self._read(lambda db: db.execute(sql, (team, after, limit)).fetchall())
         return tuple((int(place), str(run)) for place, run in rows)

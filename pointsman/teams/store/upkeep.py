@@ -1,7 +1,7 @@
 """Looking after a store: bring its tables up to date, check them, prune what is old, back it up."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -29,17 +29,26 @@ class Pruned:
 
     runs: int = 0
     events: int = 0
+    steps: int = 0
+    parts: int = 0
+    """Of what models were asked, for replays."""
     answers: int = 0
     """Of models, in the journal."""
     tickets: int = 0
+    redacted: int = 0
+    """Values in the vault."""
+    published: int = 0
+    """Notes of whom a result goes to."""
     checkpoints: int = 0
+    keys: int = 0
+    """Of messages: what tells that one comes again."""
+    payloads: int = 0
+    """By reference."""
+    letters: int = 0
 
     def plus(self, other: "Pruned") -> "Pruned":
         """Both together."""
-        return Pruned(
-            self.runs + other.runs, self.events + other.events, self.answers + other.answers,
-            self.tickets + other.tickets, self.checkpoints + other.checkpoints,
-        )  # fmt: skip
+        return Pruned(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
 class Upkeep(Protocol):

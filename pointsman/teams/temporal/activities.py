@@ -23,6 +23,7 @@ from pointsman.teams.temporal.names import (
     Dispatch,
     Moved,
     Work,
+    plain,
 )
 from pointsman.teams.temporal.segments import SegmentEngine
 
@@ -65,7 +66,7 @@ class Activities:
         """End a run that every attempt failed on. It is a dead letter then."""
         row = await self._row(work.run)
         async with _alive(), self.engine.holding(row):
-            await self.engine.fail(row, Failure(error="WorkerLost", text=work.why))
+            await self.engine.fail(row, Failure(error="WorkerLost", text=plain(work.why)))
 
     async def _row(self, run: str) -> RunRow:
         row = await self.engine.services.store.find_run(run)
@@ -85,14 +86,16 @@ class Activities:
 
 @asynccontextmanager
 async def _alive() -> AsyncGenerator[None]:
-    """Tell the engine that this attempt lives, three times in each time-out, while the block
-    runs. One that is cut off since its worker stops is handed back: it counts as no failure."""
+    """Tell the engine that this attempt lives, three times in each time-out, while the block runs.
+    The time-out counts from the attempt's start, so that a short one says nothing: it would be one
+    more call to the engine. One that is cut off since its worker stops is handed back: it counts
+    as no failure."""
     timeout = activity.info().heartbeat_timeout
 
     async def beat() -> None:
         while timeout is not None:
-            activity.heartbeat()
             await asyncio.sleep(timeout.total_seconds() / 3)
+            activity.heartbeat()
 
     beating = asyncio.create_task(beat())
     try:

@@ -3,21 +3,23 @@ their thread, and workers do the rest."""
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
 from temporalio.client import Client
 
 from pointsman.errors import Forged, PointsmanError, RunBusy, StoreUnreachable
+from pointsman.teams import closing
 from pointsman.teams.keyfiles import Keys
 from pointsman.teams.local import LocalEngine
 from pointsman.teams.releases.rollout import assigned
 from pointsman.teams.store.rows import RunRow
 from pointsman.teams.sweep import sweep
 from pointsman.teams.temporal.crossing import sealed
-from pointsman.teams.temporal.names import AGAIN, FIRST, PARKED, REFUSED, Item, Limits
-from pointsman.teams.temporal.queues import queues_of, unattended
-from pointsman.teams.temporal.threads import Threads
+from pointsman.teams.temporal.names import AGAIN, FIRST, PARKED, REFUSED, Item, Limits, workflow_id
+from pointsman.teams.temporal.queues import queues_of, starts, unattended
+from pointsman.teams.temporal.threads import CROWDED, Threads
 from pointsman.teams.tickets import Ticket
 
 log = logging.getLogger("pointsman.teams")
@@ -30,6 +32,11 @@ LOOK_SECONDS = 5.0
 """How often one that waits looks whether somebody works."""
 PATIENCE = 30.0
 """Seconds for which nobody may take work from a queue that a run waits in."""
+AT_ONCE = 4
+"""Callers of one process that wait at one workflow at a time. Temporal allows ten in all, unless
+its operator says otherwise (`history.maxInFlightUpdates`)."""
+CROWD_SECONDS = 0.3
+"""How often a caller that found no place there looks in the store."""
 OPENING_SECONDS = 5.0
 """How long opening a team may wait for Temporal."""
 
@@ -45,6 +52,8 @@ class TemporalEngine(LocalEngine):
     """What it signs with."""
     woken: set[str] = field(default_factory=set[str])
     """Runs that this has woken: workers look after them every minute."""
+    moving: Counter[str] = field(default_factory=Counter[str])
+    """How many callers wait at which workflow."""
 
     @property
     def elsewhere(self) -> bool:
@@ -63,13 +72,22 @@ class TemporalEngine(LocalEngine):
     async def submit(self, row: RunRow) -> None:
         """See `Engine`. The update's id is the run's, which the message gives: however often it is
         sent, it is one."""
-        await self.services.store.add_run(await assigned(self.services, row))
-        await self._driven(row.run, row.run)
+        if await self._new(row):
+            await self._driven(row.run, row.run)
 
     async def post(self, row: RunRow) -> None:
         """See `Engine`."""
-        await self.services.store.add_run(await assigned(self.services, row))
-        await self.threads.wake(row, self._item(row, row.request.priority))
+        if await self._new(row):
+            await self.threads.wake(row, self._item(row, row.request.priority))
+
+    async def _new(self, row: RunRow) -> bool:
+        """Store the run. False for one that has ended: its message was sent again, and there is
+        nothing to do, whatever workflow its thread has now."""
+        store = self.services.store
+        if await store.add_run(await assigned(self.services, row)):
+            return True
+        over = await self._state(row.run) not in ("running", "waiting")
+        return not over or await closing.has_offers(self.services, row.run)
 
     async def drive(self, run: str) -> None:
         """Have the run's thread take it on, and wait until it has ended or waits for a person."""
@@ -89,12 +107,13 @@ class TemporalEngine(LocalEngine):
         while True:
             began = asyncio.get_running_loop().time()
             try:
-                state = await self._watched(top, self.threads.move(top, item, update=update))
+                state = await self._watched(top, self._moved(top, item, update))
             except StoreUnreachable as error:
+                if not lost:
+                    log.warning("run %s waits: %s", top.run, error)
                 lost = lost or began
                 if began - lost >= PATIENCE:
                     raise
-                log.warning("run %s waits: %s", top.run, error)
                 await asyncio.sleep(SHORT)
                 continue
             lost = 0.0
@@ -106,7 +125,7 @@ class TemporalEngine(LocalEngine):
                     " and --retry, --skip or --give-up.",
                 )
             # An update of that id may have been answered long ago.
-            stale = update is not None and await self._runs(top.run)
+            stale = update is not None and await self._state(top.run) == "running"
             if state == REFUSED:
                 raise Forged(
                     f"The workers of team {top.team!r} do not believe who sent run {top.run}.",
@@ -127,9 +146,32 @@ class TemporalEngine(LocalEngine):
             hint="Its message is stored; workers go on with it. Look at `pointsman engine status`.",
         )
 
-    async def _runs(self, run: str) -> bool:
+    async def _moved(self, top: RunRow, item: Item, update: str | None) -> str:
+        """`Threads.move` for many callers at once. One that finds no place leaves its run in the
+        mailbox, so that it keeps its turn, and looks in the store until there is one."""
+        workflow, left = workflow_id(top.team, top.tenant, top.thread), False
+        while True:
+            if self.moving[workflow] < AT_ONCE:
+                self.moving[workflow] += 1
+                try:
+                    state = await self.threads.move(top, item, update=update)
+                finally:
+                    self.moving[workflow] -= 1
+                    if not self.moving[workflow]:
+                        del self.moving[workflow]
+                if state != CROWDED:
+                    return state
+            if not left:
+                await self.threads.wake(top, item)
+                left = True
+            await asyncio.sleep(CROWD_SECONDS)
+            state = await self._state(top.run)
+            if top.state == "running" != state:
+                return state
+
+    async def _state(self, run: str) -> str:
         row = await self.services.store.find_run(run)
-        return row is not None and row.state == "running"
+        return "" if row is None else row.state
 
     async def cancel(self, row: RunRow, who: str) -> None:
         """See `Engine`. Its thread is told, so that nothing waits for the run any more."""
@@ -179,8 +221,9 @@ class TemporalEngine(LocalEngine):
                     alone = 0.0
                     continue
                 alone += LOOK_SECONDS
-                pool = next((p for p, q in queues_of(self.services.spec) if q == queue), queue)
-                start = f"pointsman worker --pool {pool}"
+                spec = self.services.spec
+                pool = next((p for p, q in queues_of(spec) if q == queue), queue)
+                start = f"pointsman {next(iter(starts(spec, (pool,))), 'worker')}"
                 log.warning("nobody works on %s: run %s waits. Start: %s", queue, row.run, start)
                 if alone >= PATIENCE:
                     raise RunBusy(

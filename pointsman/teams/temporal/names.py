@@ -24,6 +24,13 @@ PATIENT = (HANDED_BACK, "StoreUnreachable", "StoreFull", "RunBusy", "LeaseLost")
 """Failures that say nothing against the run: it is tried for as long as it takes."""
 LONGEST_PAUSE = 60.0
 """Seconds between two tries then, at most."""
+SILENT = "activity Heartbeat timeout"
+"""How Temporal calls an attempt without a sign of life."""
+
+
+def plain(why: str) -> str:
+    """Why attempts failed, for people: what Temporal says of a worker that is gone, in words."""
+    return "its worker gave no sign of life any more" if SILENT in why else why
 
 
 def router_queue(team: str) -> str:

@@ -3,7 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from pointsman.teams.spec import TeamSpec
 from pointsman.teams.store.rows import RunRow
 from pointsman.teams.temporal.names import STEP, pool_queue, router_queue, workflow_id
-from pointsman.teams.temporal.threads import unreachable
+from pointsman.teams.temporal.threads import nameless, unreachable
 
 FRESH_SECONDS = 75.0
 """A poll takes a minute at most: who has not begun one for longer than this is gone."""
@@ -49,6 +49,21 @@ def queues_of(spec: TeamSpec) -> Iterator[tuple[str, str]]:
             yield one.name, pool_queue(spec.name, one.name)
         for shard in range(one.shards):
             yield f"{one.name}-{shard}", pool_queue(spec.name, one.name, shard)
+
+
+def starts(spec: TeamSpec, pools: Sequence[str]) -> tuple[str, ...]:
+    """The commands, without the program's name, that start workers for these pools of `queues_of`:
+    one for all that are whole, one for each single shard."""
+    whole: list[str] = [p for p in pools if p == ROUTER]
+    single: list[str] = []
+    for one in spec.specialists:
+        lacks = [k for k in range(one.shards) if f"{one.name}-{k}" in pools]
+        if len(lacks) == one.shards and (lacks or one.name in pools):
+            whole.append(one.name)
+        else:
+            single += [f"worker --pool {one.name} --shard {k}/{one.shards}" for k in lacks]
+    together = " ".join(["worker", *(f"--pool {pool}" for pool in whole)])
+    return (*([together] if whole else []), *single)
 
 
 async def queue_state(client: Client, pool: str, queue: str, kind: Kind) -> QueueState:
@@ -92,7 +107,7 @@ async def unattended(client: Client, row: RunRow) -> str:
     try:
         described = await handle.describe()
     except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
+        if error.status == RPCStatusCode.NOT_FOUND and not nameless(error):
             return ""
         raise unreachable(client, error) from error
     for pending in described.raw_description.pending_activities:

@@ -11,7 +11,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from pointsman.errors import NotFound, PointsmanError, RunBusy, StoreUnreachable
+from pointsman.errors import Misconfigured, NotFound, PointsmanError, RunBusy, StoreUnreachable
 from pointsman.teams.store.rows import RunRow
 from pointsman.teams.temporal.names import (
     AGAIN,
@@ -25,6 +25,8 @@ from pointsman.teams.temporal.workflow import ThreadWorkflow, Way
 
 LINGERS = "AcceptedUpdateCompletedWorkflow"
 """What Temporal calls an update whose workflow ended before it was answered."""
+CROWDED = "crowded"
+"""What `Threads.move` gives when too many callers wait at the thread's workflow already."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Threads:
     limits: Limits
 
     async def move(self, row: RunRow, item: Item, *, update: str | None = None) -> str:
-        """Have the run taken on and wait for its state; `again` when the workflow was just ending.
+        """Have the run taken on and wait for its state; `again` when the workflow was just ending,
+        `crowded` when Temporal lets no more callers wait: the run may not have been taken on then.
         The same `update` id is one update, however often it is sent. Raises RunBusy for a full
         mailbox, and StoreUnreachable."""
         start = WithStartWorkflowOperation(
@@ -65,8 +68,11 @@ class Threads:
             return AGAIN
         except RPCError as error:
             # Ending just now; or its worker failed a workflow task, which another one takes anew.
-            if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
+            ending = error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
+            if ending and not nameless(error):
                 return AGAIN
+            if error.status == RPCStatusCode.RESOURCE_EXHAUSTED:
+                return CROWDED
             raise unreachable(self.client, error) from error
 
     async def wake(self, row: RunRow, item: Item) -> None:
@@ -101,7 +107,7 @@ class Threads:
                 return None
             return await handle.query(ThreadWorkflow.state)
         except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
+            if error.status == RPCStatusCode.NOT_FOUND and not nameless(error):
                 return None
             raise unreachable(self.client, error) from error
 
@@ -123,17 +129,29 @@ class Threads:
                     continue
                 raise missing from error
             except RPCError as error:
-                if error.status == RPCStatusCode.NOT_FOUND:
+                if error.status == RPCStatusCode.NOT_FOUND and not nameless(error):
                     raise missing from error
                 raise unreachable(self.client, error) from error
             if run != AGAIN:
                 return run
 
 
+def nameless(error: RPCError) -> bool:
+    """Whether what was not found is the namespace."""
+    return error.status == RPCStatusCode.NOT_FOUND and error.message.startswith("Namespace ")
+
+
 def unreachable(client: Client, error: RPCError) -> PointsmanError:
-    """What is said of a server that does not answer."""
+    """What is said of a server that does not answer, or that has not the namespace."""
+    host = client.service_client.config.target_host
+    if nameless(error):
+        return Misconfigured(
+            f"Temporal at {host} has no namespace {client.namespace!r}.",
+            hint="Create it, `temporal operator namespace create`, or correct POINTSMAN_TEMPORAL:"
+            " host:port/namespace.",
+        )
     return StoreUnreachable(
-        f"Temporal at {client.service_client.config.target_host} does not answer: {error.message}.",
+        f"Temporal at {host} does not answer: {error.message.rstrip('.')}.",
         hint="Is the server running? What was stored stays stored, and goes on when it is.",
     )
 

@@ -276,7 +276,8 @@ class ThreadWorkflow:
                 self._ready.insert(0, Item(run, 0))
                 over = []
             for one in over:
-                await self._done(BURY, Bury(one, self._why), type(None), queue)
+                why = self._why if one == run else f"it was given up with run {run}"
+                await self._done(BURY, Bury(one, why), type(None), queue)
                 self._ready = [item for item in self._ready if item.run != one]
                 self._settle(one, "failed")
             self._parked = self._why = ""

@@ -4,13 +4,12 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from pointsman.errors import PointsmanError, RunBusy, StoreError
 from pointsman.nodes.digest import JsonObject, canonical
 from pointsman.teams.store.crossings import Outgoing
 from pointsman.teams.team import Team
-from pointsman.views.bridge.broker import Subjects, Take
+from pointsman.views.bridge.broker import Broker, Subjects
 
 log = logging.getLogger("pointsman.bridge")
 
@@ -19,16 +18,6 @@ LOOK_SECONDS = 0.5
 LONGEST_PAUSE = 30.0
 BUSY_SECONDS = 2.0
 """How long it leaves a run alone whose thread somebody else works on."""
-
-
-class Broker(Protocol):
-    """What the bridge needs of a broker."""
-
-    async def start(self, take: Take, *, at_once: int) -> None: ...
-
-    async def publish(self, subject: str, body: bytes, *, name: str) -> None: ...
-
-    async def stop(self) -> None: ...
 
 
 @dataclass
@@ -118,7 +107,9 @@ class Bridge:
             await self.team.published(row.run, told=seq)
 
     async def _publish(self, subject: str, event: JsonObject) -> None:
-        await self.broker.publish(subject, canonical(event), name=str(event["id"]))
+        await self.broker.publish(
+            subject, canonical(event), name=str(event["id"]), key=str(event.get("thread", ""))
+        )
 
     async def _drive(self, run: str) -> None:
         """Take a run on. One that waits for people gets its place back at once."""

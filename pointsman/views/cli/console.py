@@ -40,10 +40,11 @@ def console(
       pointsman console --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem --no-token
     """
     need_the_extra()
+    from pointsman.views.logs import log_lines
     from pointsman.views.web.config import WebConfig
 
     at = Where(host, port, tls_cert, tls_key, public, insecure, by)
-    with _browser(browse=browse) as look:
+    with _browser(browse=browse) as look, log_lines(as_json=project.log_json):
 
         def say(served: Served) -> Callable[[], None]:
             _say(served, by, as_json=as_json)

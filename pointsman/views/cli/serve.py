@@ -40,6 +40,7 @@ def serve(
       pointsman serve --console --port 8080 --workers 8
     """
     need_the_extra()
+    from pointsman.views.logs import log_lines
     from pointsman.views.web.config import WebConfig
 
     at = Where(host, port, tls_cert, tls_key, public, insecure, by)
@@ -48,19 +49,21 @@ def serve(
         grace_seconds=grace,
     )  # fmt: skip
 
-    def say(served: Served) -> Callable[[], None]:
-        click.echo(f"serving on {served.url}" + (" with the console" if console else ""), err=True)
-        if served.secret:
-            click.echo("token of this process (no token is stored):", err=True)
-            click.echo(served.secret)
-        else:
-            click.echo(f"tokens: {program()} token list", err=True)
-        if not served.binding.loopback:
-            click.echo(f"others can reach it: it listens on {served.binding.host}", err=True)
-        return lambda: None
+    with log_lines(as_json=project.log_json) as tell:
 
-    drive(
-        lambda: serve_web(project, at, config, printed="unless stored", say=say),
-        kept=lambda: "Stopped. What was taken is kept; it goes on at the next start.",
-    )
+        def say(served: Served) -> Callable[[], None]:
+            tell(f"serving on {served.url}" + (" with the console" if console else ""))
+            if served.secret:
+                tell("token of this process (no token is stored):")
+                click.echo(served.secret)
+            else:
+                tell(f"tokens: {program()} token list")
+            if not served.binding.loopback:
+                tell(f"others can reach it: it listens on {served.binding.host}")
+            return lambda: None
+
+        drive(
+            lambda: serve_web(project, at, config, printed="unless stored", say=say),
+            kept=lambda: "Stopped. What was taken is kept; it goes on at the next start.",
+        )
     return DONE

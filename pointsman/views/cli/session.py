@@ -17,7 +17,8 @@ from pointsman.views.cli.card import agreed, barred, voted
 from pointsman.views.cli.progress import Progress
 from pointsman.views.cli.project import Project
 from pointsman.views.cli.screen import console, plain
-from pointsman.views.telemetry import exporting, log_as_json
+from pointsman.views.logs import log_as_json
+from pointsman.views.telemetry import exporting
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """`pointsman store`: migrate, check, prune and back up what keeps the state."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,13 +79,13 @@ def check(project: Project, as_json: bool) -> int:
 @store.command()
 @click.option(
     "--older-than", "days", type=click.IntRange(1), required=True, metavar="DAYS",
-    help="Runs whose last event is so many days ago.",
+    help="Runs whose last event is so many days ago, and what else is as old.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Count, and delete nothing.")
 @as_json
 @click.pass_obj
 def prune(project: Project, days: int, dry_run: bool, as_json: bool) -> int:
-    """Delete ended runs with their events, journal, tickets and checkpoints.
+    """Delete ended runs with all that is kept of them, and keys, payloads and ended letters.
 
     What is open stays, and dead letters that nobody dropped, the ledger of effects, the logs of
     threads, and the audit log. A message that comes again after its run was pruned is a new run.
@@ -101,18 +102,15 @@ def prune(project: Project, days: int, dry_run: bool, as_json: bool) -> int:
 
     went = upkeep.prune(time.time() - days * DAY, dry_run=dry_run, seen=seen)
     if as_json:
-        _put(
-            {
-                "store": upkeep.shown, "dry_run": dry_run, "runs": went.runs,
-                "events": went.events, "answers": went.answers, "tickets": went.tickets,
-                "checkpoints": went.checkpoints,
-            }
-        )  # fmt: skip
+        _put({"store": upkeep.shown, "dry_run": dry_run, **asdict(went)})
     else:
         done = "Would delete" if dry_run else "Deleted"
         click.echo(
-            f"{done} {went.runs} runs with {went.events} events, {went.answers} model answers,"
-            f" {went.tickets} tickets and {went.checkpoints} checkpoints."
+            f"{done} {went.runs} runs with {went.events} events, {went.steps} steps,"
+            f" {went.parts} parts of prompts, {went.answers} model answers, {went.tickets} tickets,"
+            f" {went.redacted} redacted values, {went.published} notes of where results go and"
+            f" {went.checkpoints} checkpoints; {went.keys} keys of messages, {went.payloads}"
+            f" payloads by reference and {went.letters} ended letters."
         )
     return DONE
 

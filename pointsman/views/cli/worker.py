@@ -1,6 +1,7 @@
 """`pointsman worker`: takes work of a team from the engine of many machines."""
 
 import signal
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -59,27 +60,28 @@ def worker(
 
     engine_extra()
     from pointsman.teams.temporal.duty import Duty
+    from pointsman.views.logs import log_lines
 
     duty = Duty(pools, _shard(shard), at_once, per_second, drain)
     project = replace(project, team=team or project.team)
-    return drive(lambda: _work(project, duty, health), kept=lambda: "Stopped.")
+    with log_lines(as_json=project.log_json) as say:
+        return drive(lambda: _work(project, duty, health, say), kept=lambda: "Stopped.")
 
 
-async def _work(project: Project, duty: "Duty", health: str | None) -> int:
+async def _work(
+    project: Project, duty: "Duty", health: str | None, say: Callable[[str], None]
+) -> int:
     import asyncio
     from contextlib import AsyncExitStack
 
     from pointsman.teams.temporal.duty import on_duty
-    from pointsman.views.cli.screen import console, plain
-    from pointsman.views.health import address_of
+    from pointsman.views.health import Standing, address_of
     from pointsman.views.health import health as answering
-    from pointsman.views.telemetry import exporting, log_as_json
+    from pointsman.views.telemetry import exporting
 
-    if project.log_json:
-        log_as_json()
     team = project.load()
     where = None if health is None else address_of(health)
-    err, stop = console(stderr=True, quiet=project.log_json), asyncio.Event()
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -90,14 +92,20 @@ async def _work(project: Project, duty: "Duty", health: str | None) -> int:
             working = await duties.enter_async_context(on_duty(team.sessions, duty))
             stack.push_async_exit(duties)
             if where is not None:
-                port = await stack.enter_async_context(answering(*where, working.fault))
-                plain(err, f"Health: http://{where[0]}:{port}/readyz")
-            plain(err, f"Working for {team.name}: {', '.join(working.pools)}. Ctrl-C drains.")
+
+                async def stands() -> Standing:
+                    why = await working.fault()
+                    broken = "stopping" if working.draining else "broken"
+                    return Standing(broken if why else "ok", why)
+
+                port = await stack.enter_async_context(answering(*where, stands))
+                say(f"Health: http://{where[0]}:{port}/readyz")
+            say(f"Working for {team.name}: {', '.join(working.pools)}. Ctrl-C drains.")
             await stop.wait()
             working.draining = True
-            plain(err, f"Draining: up to {duty.drain:g} s.")
+            say(f"Draining: up to {duty.drain:g} s.")
             await duties.aclose()
-    plain(err, "Stopped.")
+    say("Stopped.")
     return DONE
 
 

@@ -178,9 +178,8 @@ class Feed:
         if moved:
             self._tell(lambda tenant: _runs(tail.events, tenant, tail.next))
         resting = not tail.events and self._quiet % QUIET_LOOKS
-        under = any(not state.waits for state in self._tickets.values())
         told = any(e.event.kind in _TICKETS for _, e in tail.events)
-        if under or told or not (tail.events or resting):
+        if told or not (tail.events or resting) or self._carrying_out():
             await self._look_at_tickets()
         if resting:
             return
@@ -189,6 +188,11 @@ class Feed:
             for tenant in {reader.tenant for reader in self._readers}
         }
         self._tell(lambda tenant: pages.get(tenant, b""))
+
+    def _carrying_out(self) -> bool:
+        """Whether an approved ticket may be carried out just now: its end is no event, but comes
+        soon after one. Where nothing happens for a while, it is looked at as seldom as all else."""
+        return self._quiet < QUIET_LOOKS and any(not one.waits for one in self._tickets.values())
 
     async def _look_at_tickets(self) -> None:
         before, now = self._tickets, await self._standing()

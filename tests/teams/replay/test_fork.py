@@ -1,18 +1,28 @@
 """Forks: as recorded until a step, another way after it, apart from everything else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pointsman.errors import BadInput, Conflict
 from pointsman.nodes.gateway.scripted import ScriptedTransport
+from pointsman.teams.mailbox import Mailbox
 from pointsman.teams.replay.fork import Fork
+from pointsman.teams.replay.play import Play
+from pointsman.teams.replay.replay import decide
+from pointsman.teams.replay.store import PlayStore
 from pointsman.teams.search import RunFilter
 from pointsman.teams.tape import SIMULATED
 from pointsman.teams.team import Team
 from pointsman.teams.tickets import Approve
 from tests.flow.shop import Shop, script, shop_team
 from tests.nodes.collected import collected
+
+
+class KilledHere(Exception):
+    """As if the process died."""
+
 
 WORK = "lookup INV-1 > refund INV-1 5 + note hello"
 
@@ -130,3 +140,48 @@ async def test_what_cannot_be_forked_says_why(home: Path) -> None:
     fork = await team.fork(run, Fork(at="1:route"))
     with pytest.raises(Conflict, match="is a fork of"):
         await team.fork(fork, Fork(at="1:route"))
+
+
+async def test_a_fork_that_broke_off_does_nothing_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed when the approvals of then stand again and what they allowed has not been played:
+    whoever picks it up, at once or by its name, ends it, and nothing is written twice."""
+    team = shop_team(home)
+    run = await done(team)
+
+    async def killed(store: PlayStore, play: Play) -> bool:
+        assert await decide(store, play)
+        raise KilledHere
+
+    monkeypatch.setattr("pointsman.teams.replay.fork.decide", killed)
+    with pytest.raises(KilledHere):
+        await team.fork(run, Fork(at="1.1:billing", effects="allow"))
+    (fork,) = [row.run for row in await team.runs(forks=True) if row.run != run]
+    assert (await team.result(fork)).status == "waiting"
+    await shop_team(home).sweep()
+    result = await team.result(fork)
+    assert len(Shop(home).wrote()) == 2
+    assert (result.status, result.error) == ("failed", "Conflict")
+    assert "broke off" in result.answer
+
+
+async def test_a_fork_that_runs_is_nobody_elses(home: Path) -> None:
+    """A server that starts takes on the runs that a killed one left, and no fork."""
+    async with shop_team(home) as team:
+        run = await done(team)
+        async with team.sessions.services() as services:
+            row = await services.store.find_run(run)
+            assert row is not None
+            left = replace(row, state="running", result=None, seconds=0.0)
+            fork = replace(
+                left, run="rfork", thread="fork:rfork", root_thread="rfork", fork_of=run,
+                fork_at="1:route",
+            )  # fmt: skip
+            other = replace(left, run="rleft", thread="c2", root_thread="rleft")
+            assert await services.store.add_run(fork)
+            assert await services.store.add_run(other)
+        async with Mailbox(team, look_seconds=0.01) as mailbox:
+            assert (await mailbox.ended("rleft", 20)).state == "waiting"
+            assert mailbox.queued == mailbox.working == 0
+        assert await team.events("rfork") == ()

@@ -1,19 +1,23 @@
 """Looking after a store, in files and in PostgreSQL: nothing that somebody needs goes."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from pointsman.errors import BadInput, Misconfigured, ModelOverloaded, NotFound
+from pointsman.guardrails.sealing import VaultRow
 from pointsman.nodes.gateway.scripted import ScriptedTransport
 from pointsman.teams.settings import Settings
-from pointsman.teams.store.crossings import LetterRow
+from pointsman.teams.store.crossings import LetterRow, Outgoing
 from pointsman.teams.store.opening import open_store
 from pointsman.teams.store.postgres.address import Address
 from pointsman.teams.store.postgres.database import connect
@@ -111,6 +115,56 @@ async def test_keys_and_ended_letters_go_when_they_are_old(home: Path, upkeep: U
     again = await store.submitted("shop", "acme", "k1", digest="other", thread="c2")
     assert again.thread == "c2"
     await store.aclose()
+
+
+TABLES = {
+    "runs": "runs", "events": "events", "steps": "steps", "asked": "parts", "journal": "answers",
+    "tickets": "tickets", "vault": "redacted", "outgoing": "published", "submissions": "keys",
+    "checkpoints": "checkpoints", "payloads": "payloads", "letters": "letters",
+}  # fmt: skip
+"""What a prune may take rows from, and where it says how many."""
+BESIDE = ("run_texts", "writes", "checkpoint_writes", "checkpoint_blobs")
+"""Rows that are parts of those: of a run's search, of a checkpoint."""
+
+
+def counts(home: Path) -> dict[str, int]:
+    """Rows by table, of the store and its checkpoints."""
+    if os.environ.get("POINTSMAN_STORE"):
+        sql = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+        return {
+            name: rows(home, f"SELECT count(*) FROM {name}")[0][0] for (name,) in rows(home, sql)
+        }
+    found: dict[str, int] = {}
+    for file in ("pointsman.db", "checkpoints.db"):
+        with closing(sqlite3.connect(home / file)) as db:
+            sql = "SELECT name FROM sqlite_master WHERE type = 'table'"
+            for (name,) in db.execute(sql).fetchall():
+                (found[name],) = db.execute(f"SELECT count(*) FROM {name}").fetchone()
+    return found
+
+
+async def test_a_dry_run_says_what_a_real_one_takes(home: Path, upkeep: Upkeep) -> None:
+    """Of each kind of row, and every kind goes; nothing else in the store changes."""
+    await lived(home)
+    (run,) = rows(home, "SELECT run FROM runs WHERE thread = 'done'")[0]
+    store = open_store(Settings.read(), home)
+    await store.submitted("shop", "acme", "k1", digest="d", thread="c1")
+    await store.add_letter(LetterRow("l1", "shop", "temporal", "Forged", "t", "b", at=1.0))
+    await store.end_letter("l1", "dropped", by="ana", reason="r")
+    await store.put_payload("p1", "body")
+    await store.add_outgoing(Outgoing(run, "shop", "crm", "e1"))
+    await store.vault_add(run, [VaultRow("EMAIL", 1, "a" * 64, "k" * 16, b"sealed")])
+    await store.aclose()
+    before, later = counts(home), time.time() + 1
+    would = upkeep.prune(later, dry_run=True, seen=silent)
+    assert counts(home) == before
+    assert all(asdict(would).values()), would
+    assert upkeep.prune(later, dry_run=False, seen=silent) == would
+    after = counts(home)
+    went = {name: before[name] - after[name] for name in before if not name.startswith(BESIDE)}
+    assert {name: count for name, count in went.items() if count} == {
+        table: getattr(would, said) for table, said in TABLES.items()
+    }
 
 
 async def test_a_sound_store_has_no_faults(home: Path, upkeep: Upkeep) -> None:

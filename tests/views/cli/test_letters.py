@@ -77,7 +77,7 @@ def test_the_asyncapi_document_names_every_subject(shop: Shop) -> None:
         assert name in text
 
 
-@pytest.mark.parametrize("broker", ["", "amqp://127.0.0.1", "127.0.0.1:4222"])
+@pytest.mark.parametrize("broker", ["", "redis://127.0.0.1", "127.0.0.1:4222"])
 def test_a_broker_that_is_not_known_is_said(shop: Shop, broker: str) -> None:
     """Before anything is connected."""
     done = shop.invoke("bridge", "--broker", broker, "--requests", "a", "--results", "b")

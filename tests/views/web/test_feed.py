@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import cast
 
 import httpx
+import pytest
 
 from pointsman.teams.claim import claim
+from pointsman.teams.store.sqlite import SqliteStore
 from pointsman.teams.tickets import Approve
 from pointsman.views.web.console.live import OF_SESSION
-from pointsman.views.web.feed import FRAMES, Feed, Reader
+from pointsman.views.web.feed import FRAMES, QUIET_LOOKS, Feed, Reader
 from tests.views.web.served import Json, Page, Served, served, shop
 
 
@@ -112,6 +115,40 @@ async def test_what_is_carried_out_is_news(web: Served, tmp_path: Path) -> None:
         assert told == {"tickets": [card["id"]], "waiting": 0}
         (shown,) = (await page.get("/console/tickets", decided="1")).json()["cards"]
         assert shown["status"] == "executed"
+
+
+async def test_what_nobody_carries_out_costs_as_little_as_what_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing happens, tickets are read once in so many looks, also while one is approved and
+    its run stands still."""
+    asked = Counter[str]()
+
+    def counted(name: str) -> None:
+        call = getattr(SqliteStore, name)
+
+        async def counts(self: SqliteStore, *args: object, **more: object) -> object:
+            asked[name] += 1
+            return await call(self, *args, **more)
+
+        monkeypatch.setattr(SqliteStore, name, counts)
+
+    async with shop(tmp_path / "state") as team:
+        (ticket,) = (await team.run("refund A-1234")).tickets
+        async with team.sessions.services() as services:
+            approve = Approve(by="ana", digest=ticket.shows)
+            await claim(team.spec, services.store, ticket.id, approve, datetime.now(UTC))
+        counted("tail")
+        counted("tickets")
+        async with Feed(team, look_seconds=0.0) as hub, asyncio.timeout(60):
+            reader = await hub.join("")
+            while asked["tail"] < QUIET_LOOKS:
+                await reader.queue.get()
+            asked.clear()
+            while asked["tail"] < 8 * QUIET_LOOKS:
+                await reader.queue.get()
+        assert 0 < asked["tickets"] <= 2 * 9
+        assert (await team.ticket(ticket.id)).status == "approved"
 
 
 async def test_what_was_missed_is_told_again(web: Served) -> None:

@@ -39,8 +39,8 @@ class SubmissionRows(Database):
     ) -> tuple[tuple[int, str], ...]:
         sql = (
             "SELECT place, run FROM runs WHERE team = %s AND state = 'running'"
-            " AND state IN ('running', 'waiting') AND place > %s AND parent = '' AND NOT nested"
-            " ORDER BY place LIMIT %s"
+            " AND state IN ('running', 'waiting') AND place > %s AND parent = ''"
+            " AND fork_of = '' AND NOT nested ORDER BY place LIMIT %s"
         )
         rows = await self._read(lambda db: db.execute(sql, (team, after, limit)).fetchall())
         return tuple((int(place), str(run)) for place, run in rows)

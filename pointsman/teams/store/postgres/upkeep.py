@@ -97,8 +97,7 @@ class PostgresUpkeep:
             while True:
                 roots = [run for (run,) in db.execute(_ENDED, (before, after, BATCH)).fetchall()]
                 if not roots:
-                    _crossed(db, before, dry_run=dry_run)
-                    return whole
+                    return whole.plus(_crossed(db, before, dry_run=dry_run))
                 with db.transaction():
                     went = _batch(db, roots, before, dry_run=dry_run)
                 whole, after = whole.plus(went), roots[-1]
@@ -168,11 +167,15 @@ def _batch(db: Db, roots: list[str], before: float, *, dry_run: bool) -> Pruned:
             ids.append(run)
             kept |= threads(run, root_thread, attempt, nested=nested)
     named = sorted(kept)
-    _gone(db, "vault", "run", ids, dry_run=dry_run)
     made = Pruned(
         events=_gone(db, "events", "run", ids, dry_run=dry_run),
+        steps=_gone(db, "steps", "run", ids, dry_run=dry_run),
+        parts=_gone(db, "asked", "run", ids, dry_run=dry_run),
         answers=_gone(db, "journal", "run", ids, dry_run=dry_run),
         tickets=_gone(db, "tickets", "run", ids, dry_run=dry_run),
+        redacted=_gone(db, "vault", "run", ids, dry_run=dry_run),
+        published=_gone(db, "outgoing", "run", ids, dry_run=dry_run),
+        # Last: a trigger on it takes what is left of a run, uncounted.
         runs=_gone(db, "runs", "run", ids, dry_run=dry_run),
     )
     if db.execute("SELECT to_regclass('checkpoints')").fetchone() == (None,):
@@ -194,13 +197,20 @@ def _gone(
     return counted[0] if counted else 0
 
 
-def _crossed(db: Db, before: float, *, dry_run: bool) -> None:
+def _crossed(db: Db, before: float, *, dry_run: bool) -> Pruned:
     """Payloads by reference, keys of messages, and letters that somebody has ended."""
-    if dry_run:
-        return
-    db.execute("DELETE FROM payloads WHERE at < %s", (before,))
-    db.execute("DELETE FROM submissions WHERE at < %s", (before,))
-    db.execute("DELETE FROM letters WHERE state <> 'open' AND ended < %s", (before,))
+
+    def gone(rows: LiteralString) -> int:
+        if not dry_run:
+            return db.execute(f"DELETE {rows}", (before,)).rowcount
+        counted = db.execute(f"SELECT count(*) {rows}", (before,)).fetchone()
+        return counted[0] if counted else 0
+
+    return Pruned(
+        payloads=gone("FROM payloads WHERE at < %s"),
+        keys=gone("FROM submissions WHERE at < %s"),
+        letters=gone("FROM letters WHERE state <> 'open' AND ended < %s"),
+    )
 
 
 def _lost(db: Db) -> Iterable[str]:

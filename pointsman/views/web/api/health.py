@@ -3,31 +3,30 @@
 from starlette.responses import Response
 
 from pointsman.errors import PointsmanError
-from pointsman.views.web.api.call import NO_STORE, Call
-from pointsman.views.web.api.models import Health
+from pointsman.views.health import Standing, Status
+from pointsman.views.web.api.call import Call
 
 
 async def live(call: Call) -> Response:
     """200 as long as the process answers."""
-    return _health(Health(status="ok"))
+    return _answer("ok")
 
 
 async def ready(call: Call) -> Response:
     """200 when messages are taken; 503 when the server stops, is full or has lost its store."""
     mailbox = call.api.mailbox
     if not mailbox.taking:
-        return _health(Health(status="stopping"))
+        return _answer("stopping")
     if mailbox.queued >= mailbox.waiting:
-        return _health(Health(status="full"))
+        return _answer("full")
     try:
         async with call.api.team.sessions.services() as services:
             await services.store.channels(call.api.team.name)
     except PointsmanError:
-        return _health(Health(status="broken"))
-    return _health(Health(status="ok"))
+        return _answer("broken")
+    return _answer("ok")
 
 
-def _health(health: Health) -> Response:
-    status = 200 if health.status == "ok" else 503
-    headers = dict(NO_STORE) if status == 200 else {**NO_STORE, "Retry-After": "5"}
-    return Response(health.model_dump_json(), status, headers, media_type="application/json")
+def _answer(status: Status) -> Response:
+    stands = Standing(status)
+    return Response(stands.body, stands.code, stands.headers, media_type="application/json")

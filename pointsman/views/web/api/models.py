@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
+from pointsman.views.health import Status
+
 State = Literal[
     "running", "done", "partial", "waiting", "blocked", "no_route", "cancelled", "failed"
 ]
@@ -285,7 +287,7 @@ DecisionIn = Annotated[
 class Health(Shown):
     """How the server stands."""
 
-    status: Literal["ok", "starting", "stopping", "full", "broken"]
+    status: Status
 
 
 class FieldFault(Shown):

@@ -12,7 +12,10 @@ from pointsman.nodes.specialist import Specialist
 from pointsman.prompts.library import PromptLibrary
 from pointsman.teams.releases.channels import Channels
 from pointsman.teams.releases.release import Release
+from pointsman.teams.spec import END, ROUTE
 from pointsman.teams.team import Team
+from pointsman.teams.usage import ROUTER
+from pointsman.teams.ways import EXECUTE, GATE
 from pointsman.views.design.blocks import Grid, Heading, Words
 from pointsman.views.design.page import page
 from pointsman.views.picture import picture_of
@@ -38,13 +41,14 @@ class TeamPages:
         # Counts are of all tenants together: a session of one tenant sees none.
         found = () if tenant else (await team.overview()).edges
         edges = tuple(shapes.EdgeCount(frm=e.frm, to=e.to, count=e.count) for e in found)
+        ways = _ways(team, edges)
         released = await self._released(channels)
         prompts = await asyncio.to_thread(_prompts, team, released)
         history = await team.channel_history(limit=CHANGES)
         return answer(
             teamshapes.TeamPage(
-                name=team.name, svg=svg(picture_of(team)), edges=edges, places=_places(team),
-                ways=_ways(team, edges),
+                name=team.name, svg=svg(picture_of(team)), edges=edges,
+                places=_places(team, ways), ways=ways,
                 specialists=tuple(_specialist(s) for s in team.spec.specialists),
                 tables=tuple(_tables(team)), staging=channels.staging, canary=channels.canary,
                 share=channels.share, production=channels.production,
@@ -61,25 +65,35 @@ class TeamPages:
             return None
 
 
-def _places(team: Team) -> tuple[runshapes.Node, ...]:
+def _places(team: Team, ways: tuple[shapes.EdgeCount, ...]) -> tuple[runshapes.Node, ...]:
+    # A team whose tools do not write has these two once a guard or a bound asked a person.
+    actions = (
+        runshapes.Node(id=EXECUTE, label="execute", kind="effect"),
+        runshapes.Node(id=GATE, label="approval", kind="person"),
+    )
     middle = (
         runshapes.Node(id=s.name, label=s.name, kind="specialist") for s in team.spec.specialists
     )
     return (
-        runshapes.Node(id="router", label="router", kind="router"),
+        runshapes.Node(id=ROUTER, label="router", kind="router"),
         *middle,
-        runshapes.Node(id="end", label="answer", kind="answer"),
+        runshapes.Node(id=END, label="answer", kind="answer"),
+        *(place for place in actions if any(place.id in (way.frm, way.to) for way in ways)),
     )
 
 
 def _ways(team: Team, edges: tuple[shapes.EdgeCount, ...]) -> tuple[shapes.EdgeCount, ...]:
     counts = {(e.frm, e.to): e.count for e in edges}
-    names = {"route": "router"}
+    names = {ROUTE: ROUTER}
     allowed = [
         (names.get(frm, frm), to)
         for frm, targets in team.spec.transitions.items()
         for to in targets
     ]
+    for s in team.spec.specialists:
+        if any(tool.effect == "write" for tool in s.tools):
+            allowed += [(s.name, GATE), (GATE, s.name), (GATE, EXECUTE), (EXECUTE, s.name)]
+    allowed = list(dict.fromkeys(allowed))
     used = [pair for pair in counts if pair not in allowed]
     return tuple(
         shapes.EdgeCount(frm=frm, to=to, count=counts.get((frm, to), 0))

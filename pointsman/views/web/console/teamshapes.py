@@ -65,11 +65,12 @@ class TeamPage(Shape):
     svg: str
     """The team's picture, a whole `<svg>` without scripts: show it as an image (`data:` URL)."""
     edges: tuple[EdgeCount, ...]
-    """Live counts on the edges of today: `route`, specialists, `gate`, `execute`, `end`."""
+    """Today's counts on the edges: `router`, specialists, `gate`, `execute`, `end`."""
     places: tuple[Node, ...]
     """The graph itself, to draw with counts: the same names as in `edges`."""
     ways: tuple[EdgeCount, ...]
-    """Every way that the table of transitions allows, with today's count (0: not used)."""
+    """Every way that the table of transitions allows, and through approval and execution, with
+    today's count (0: not used)."""
     specialists: tuple[SpecialistShown, ...]
     tables: tuple[TableShown, ...]
     """The responsibility matrix, contracts, rules, guards: the design page's tables."""

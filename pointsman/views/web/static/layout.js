@@ -20,7 +20,7 @@ export function placed(nodes, edges, narrow) {
   const rows = narrow ? rowsOf(columns(nodes)) : columns(nodes);
   rows.forEach((group, level) => group.forEach((node, at) => places.set(node.id, { node, level, at, of: group.length })));
   const [before, after] = lanes(places, edges);
-  return narrow ? stacked(rows, places, after) : beside(rows, places, before, after);
+  return narrow ? stacked(rows, places, after) : beside(rows, places, edges, before, after);
 }
 
 // The answer comes last from top to bottom.
@@ -41,7 +41,7 @@ function lanes(places, edges) {
   return [far.some((levels) => levels > 1), far.some((levels) => levels < -1)];
 }
 
-function beside(groups, places, above, below) {
+function beside(groups, places, edges, above, below) {
   const tallest = Math.max(1, ...groups.map((group) => group.length));
   const inner = tallest * (H + GAP_Y) - GAP_Y;
   const top = PAD + (above ? LANE + 8 : 0);
@@ -51,7 +51,36 @@ function beside(groups, places, above, below) {
   }
   const height = top + inner + PAD + (below ? LANE + 8 : 0);
   const width = groups.length * (W + GAP_X) - GAP_X + 2 * PAD + (rounds(places) ? GAP_X / 2 : 0);
-  return { places, width, height, narrow: false, first: top - LANE, last: top + inner + LANE };
+  return { places, width, height, narrow: false, first: top - LANE, last: top + inner + LANE,
+    ports: ports(places, edges) };
+}
+
+const way = (frm, to) => JSON.stringify([frm, to]);
+
+// How far above or below the middle of its two places each line meets them: those of one side stand
+// apart, in the order of where they lead.
+function ports(places, edges) {
+  const found = new Map();
+  const sides = new Map();
+  for (const name of new Set(edges.map(({ frm, to }) => way(frm, to)))) {
+    const [a, b] = JSON.parse(name).map((id) => places.get(id));
+    if (!a || !b || a === b || Math.abs(b.level - a.level) > 1) continue;
+    const port = { out: 0, into: 0 };
+    found.set(name, port);
+    const forth = b.level > a.level;
+    const back = b.level < a.level;
+    for (const [place, other, end, left] of [[a, b, "out", back], [b, a, "into", forth]]) {
+      const side = JSON.stringify([place.node.id, left]);
+      if (!sides.has(side)) sides.set(side, []);
+      sides.get(side).push({ port, end, y: other.y, order: forth ? 0 : 1 });
+    }
+  }
+  for (const lines of sides.values()) {
+    lines.sort((a, b) => a.y - b.y || a.order - b.order);
+    const apart = Math.min(15, (H - 12) / Math.max(1, lines.length - 1));
+    lines.forEach((line, n) => { line.port[line.end] = (n - (lines.length - 1) / 2) * apart; });
+  }
+  return found;
 }
 
 // Whether places of the last column may have lines among themselves, which go round at the right.
@@ -75,29 +104,29 @@ export function path(a, b, drawing) {
   return drawing.narrow ? downwards(a, b, drawing) : sideways(a, b, drawing);
 }
 
-function sideways(a, b, { first, last }) {
+function sideways(a, b, { first, last, ports: known }) {
   const levels = b.level - a.level;
   const [middleA, middleB] = [a.y + H / 2, b.y + H / 2];
+  const { out, into } = known.get(way(a.node.id, b.node.id)) ?? { out: 0, into: 0 };
+  const [y1, y2] = [middleA + out, middleB + into];
   if (levels === 0) {
-    const [x, out] = [a.x + W, a.x + W + GAP_X * 0.6];
-    const down = b.y > a.y ? 1 : -1;
-    return `M${x},${middleA + 10 * down} C${out},${middleA + 10 * down} ${out},${middleB - 10 * down} ${x + 6},${middleB - 10 * down}`;
+    const [x, round] = [a.x + W, a.x + W + GAP_X * 0.6];
+    return `M${x},${y1} C${round},${y1} ${round},${y2} ${x + 6},${y2}`;
   }
   if (Math.abs(levels) > 1) {
     const y = levels > 0 ? first : last;
     const turn = levels > 0 ? 10 : -10;
     const bus = b.x - GAP_X / 3;
     const [x, edge] = [a.x + W / 2, levels > 0 ? a.y : a.y + H];
-    const into = levels > 0 ? middleB - 10 : middleB + 10;
+    const end = levels > 0 ? middleB - 10 : middleB + 10;
     const side = bus > x ? 10 : -10;
     return `M${x},${edge} L${x},${y + turn} q0,${-turn} ${side},${-turn} L${bus - 10 * Math.sign(side)},${y} ` +
-      `q${side},0 ${side},${turn} L${bus},${into - turn} q0,${turn} 10,${turn} L${b.x - 6},${into}`;
+      `q${side},0 ${side},${turn} L${bus},${end - turn} q0,${turn} 10,${turn} L${b.x - 6},${end}`;
   }
   const forth = levels > 0;
-  const off = forth ? -7 : 9; // there and back do not lie on each other
   const [x1, x2] = forth ? [a.x + W, b.x - 6] : [a.x, b.x + W + 6];
   const bend = (x2 - x1) / 2;
-  return `M${x1},${middleA + off} C${x1 + bend},${middleA + off} ${x2 - bend},${middleB + off} ${x2},${middleB + off}`;
+  return `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`;
 }
 
 function downwards(a, b, { first, last }) {

@@ -106,7 +106,9 @@ class Inside {
     this.turn += 1;
     const turn = this.turn;
     const page = this.kept.get(key) ?? await this.made(route, key);
-    if (turn !== this.turn) return page.leave?.();
+    if (this.ended) return page.leave?.();
+    // Somebody went on meanwhile. A page that is kept stays as it is until they come back.
+    if (turn !== this.turn) return page.keep || page.leave?.();
     this.put(page);
   }
 
@@ -114,7 +116,10 @@ class Inside {
     const load = PAGES[route.page];
     if (!load) return nowhere(key);
     try {
-      const page = (await load(route.rest)).open(this, route);
+      const module = await load(route.rest);
+      const there = this.kept.get(key); // made meanwhile, for who left and came back at once
+      if (there) return there;
+      const page = module.open(this, route);
       page.here = key;
       if (page.keep) this.kept.set(key, page);
       return page;

@@ -47,9 +47,14 @@ class TeamPage {
     if (!this.page || text === this.counted || Date.now() - (this.at ?? 0) < LIVE_MS) return;
     this.counted = text;
     this.at = Date.now();
-    const known = new Map(edges.map((one) => [JSON.stringify([one.frm, one.to]), one.count]));
-    this.page.ways = this.page.ways.map((one) =>
-      ({ ...one, count: known.get(JSON.stringify([one.frm, one.to])) ?? one.count }));
+    const name = (one) => JSON.stringify([one.frm, one.to]);
+    const known = new Map(edges.map((one) => [name(one), one.count]));
+    const drawn = new Set(this.page.ways.map(name));
+    if (edges.some((one) => !drawn.has(name(one)))) {
+      this.read(); // a way that nothing went before: the page says what is at its ends
+      return;
+    }
+    this.page.ways = this.page.ways.map((one) => ({ ...one, count: known.get(name(one)) ?? 0 }));
     this.graph.show(this.page);
   }
 

@@ -16,6 +16,8 @@ class Cable:
         self._target = ("127.0.0.1", 0)
         self._whole = True
         self._ends: list[socket.socket] = []
+        # A connection that is just being made must not outlive a cut: browsers would use it again.
+        self._turn = threading.Lock()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -25,8 +27,9 @@ class Cable:
 
     def cut(self) -> None:
         """Every connection ends, and new ones end at once."""
-        self._whole = False
-        self._end()
+        with self._turn:
+            self._whole = False
+            self._end()
 
     def mend(self) -> None:
         """New connections get through."""
@@ -51,13 +54,17 @@ class Cable:
         with suppress(OSError):  # the door is shut
             while True:
                 here, _ = self._door.accept()
-                if not self._whole:
-                    here.close()
-                    continue
-                there = socket.create_connection(self._target)
-                self._ends += [here, there]
-                for a, b in ((here, there), (there, here)):
-                    threading.Thread(target=_pump, args=(a, b), daemon=True).start()
+                with self._turn:
+                    self._join(here)
+
+    def _join(self, here: socket.socket) -> None:
+        if not self._whole:
+            here.close()
+            return
+        there = socket.create_connection(self._target)
+        self._ends += [here, there]
+        for a, b in ((here, there), (there, here)):
+            threading.Thread(target=_pump, args=(a, b), daemon=True).start()
 
 
 def _pump(a: socket.socket, b: socket.socket) -> None:

@@ -1,7 +1,7 @@
 """People decide in the console: the notebook's cards, with the signed-in name."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.views.web.browser.conftest import Opens
 from tests.views.web.browser.driven import Shop
@@ -101,3 +101,23 @@ def test_viewers_look_and_do_not_decide(opens: Opens, shop: Shop) -> None:
         one.goto(f"runs/{run}")
         expect(one.card("A-4001").node).to_be_visible()
         expect(one.card("A-4001").node.get_by_role("button")).to_have_count(0)
+
+
+def test_who_leaves_the_inbox_at_once_finds_it_as_it_is(opens: Opens, shop: Shop) -> None:
+    """Its parts come late; who is on another page by then, or back already, finds every card."""
+    shop.ask("Please refund A-7401, it is broken", "t-late")
+    with opens() as one:
+        one.sign_in("mia", "team")
+        page = one.page
+        held: list[Route] = []
+        page.route("**/static/inboxpage.js", lambda route: held.append(route))  # noqa: PLW0108 (it looks at the signature)
+        for way in ("Inbox", "Team", "Inbox", "Team"):
+            page.get_by_role("navigation").get_by_role("link", name=way).click()
+        expect(page.get_by_role("heading", name="Team shop")).to_be_visible()
+        for route in held:
+            route.continue_()
+        expect(page.get_by_role("heading", name="Team shop")).to_be_visible()
+        page.get_by_role("navigation").get_by_role("link", name="Inbox").click()
+        expect(one.card("A-7401").node).to_be_visible()
+        one.card("A-7401").press("Approve")
+        one.card("A-7401").ends("executed", "approve by mia")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
@@ -118,3 +118,47 @@ def test_colours_are_chosen_and_kept(opens: Opens) -> None:
         one.page.reload()
         expect(switch).to_have_accessible_name("Colours: Dark. Change")
         assert one.page.evaluate(ground) != before
+
+
+def test_the_graph_says_how_often_each_way_was_gone(
+    opens: Opens, lived: tuple[str, str], shop: Shop, pictures: Path
+) -> None:
+    """While a ticket is approved and another rejected, each way that they go has one more on the
+    team's graph, to the gate, on to execution and back; figures lie on no other."""
+    del lived
+    shop.ask("Please refund A-7001, it is broken", "t-g1")
+    shop.ask("Please refund A-7002, it is blue", "t-g2")
+    with opens() as one:
+        one.sign_in("mia", "team")
+        before = gone(one)
+        one.goto("inbox")
+        one.card("A-7001").press("Approve")
+        one.card("A-7002").write("reason", "it was blue when it left")
+        one.card("A-7002").press("Reject")
+        more = {"orders → end": 2, "gate → orders": 1, "gate → execute": 1, "execute → orders": 1}
+        one.goto("team")
+        for way, times in more.items():
+            figure = one.page.locator(f'.way-tag[data-way="{way}"]')
+            expect(figure).to_have_text(str(before.get(way, 0) + times), timeout=15_000)
+        after = gone(one)
+        assert {way: after[way] - before.get(way, 0) for way in after} == {
+            **dict.fromkeys(before, 0), **more,
+        }  # fmt: skip
+        one.page.screenshot(path=pictures / "team-ways.png", full_page=True)
+        boxes = one.page.locator(".way-label").evaluate_all(
+            "all => all.map((one) => { const { x, y, width, height } = one.getBBox();"
+            " return [x, y, x + width, y + height]; })"
+        )
+        for a, b in combinations(boxes, 2):
+            assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], (a, b)
+
+
+def gone(one: Console) -> dict[str, int]:
+    """The figures on the team's graph."""
+    one.goto("team")
+    expect(one.page.locator(".page-team .place").first).to_be_visible()
+    found: dict[str, str] = one.page.evaluate(
+        "() => Object.fromEntries([...document.querySelectorAll('.way-tag')]"
+        ".map((one) => [one.dataset.way, one.textContent]))"
+    )
+    return {way: int(times) for way, times in found.items()}

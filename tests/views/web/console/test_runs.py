@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import cast
 
+from pointsman import Approve, Reject
 from pointsman.views.web.console import runshapes, teamshapes
 from pointsman.views.web.console.runmessages import LONGEST, MOST, SHORT, WHOLE, messages
 from tests.views.web.served import REFUNDS, Json, Served, served
@@ -223,15 +224,22 @@ async def test_only_dead_letters_are_redriven(web: Served) -> None:
 
 
 async def test_the_team(web: Served) -> None:
-    """Its picture, what went which way, its specialists and tables."""
+    """Its picture, what went which way, also to people and back, its specialists and tables."""
     await web.team.run("hello")
+    for decision in (Approve(by="rob"), Reject(by="rob", reason="no")):
+        (ticket,) = (await web.team.run("refund A-1234")).tickets
+        await web.team.decide(ticket, decision)
     async with web.page("vera") as page:
         found = teamshapes.TeamPage.model_validate((await page.get("/console/team")).json())
     assert found.svg.startswith("<svg")
     assert "<script" not in found.svg
     ways = {(way.frm, way.to): way.count for way in found.ways}
-    assert ways["router", "questions"] == 1
-    assert ways["router", "orders"] == 0
+    assert ways == {
+        ("router", "orders"): 2, ("router", "questions"): 1, ("router", "end"): 0,
+        ("orders", "gate"): 2, ("gate", "orders"): 1, ("gate", "execute"): 1,
+        ("execute", "orders"): 1, ("orders", "end"): 2, ("questions", "end"): 1,
+    }  # fmt: skip
+    assert {end for way in ways for end in way} == {place.id for place in found.places}
     assert [one.name for one in found.specialists] == ["orders", "questions"]
     assert "Who handles what" in [table.title for table in found.tables]
 
