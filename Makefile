@@ -6,6 +6,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 
+# Tests wait for processes a good part of their time: one more than there are processors.
+JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 .PHONY: help demo eval test test-long check format lock clean browser rabbitmq
@@ -21,7 +23,7 @@ eval: $(READY) ## Run the support example's suite with the embedded model
 	@$(BIN)/pointsman --project examples/support eval run examples/support/evals/support.yaml
 
 test: $(READY) browser ## Run all tests
-	@$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
+	@$(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile
 
 test-long: $(READY) browser rabbitmq ## Run the tests in full: every kill point, every example of the properties
 	@$(BIN)/python -m pytest
