@@ -10,6 +10,9 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(she
 JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
+# Tests start hundreds of processes: without bytecode each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo eval test test-long check format lock clean browser rabbitmq
 
 help: ## Show this list
@@ -23,7 +26,7 @@ eval: $(READY) ## Run the support example's suite with the embedded model
 	@$(BIN)/pointsman --project examples/support eval run examples/support/evals/support.yaml
 
 test: $(READY) browser ## Run all tests
-	@$(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile
+	@$(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY) browser rabbitmq ## Run the tests in full: every kill point, every example of the properties
 	@$(BIN)/python -m pytest

@@ -61,7 +61,13 @@ def test_the_example_passes_the_gate_against_its_baseline(name: str, tmp_path: P
     assert checks(found, passed=False) == set()
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "support",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in SAMPLES if one != "support"),
+    ],
+)
 def test_a_worse_model_fails_the_gate(name: str, tmp_path: Path) -> None:
     """The same team on a bad model exits 1, and the checks that fail say what it got wrong."""
     example = tmp_path / name

@@ -35,6 +35,10 @@ async def by_task(team: Team) -> dict[str, RunRow]:
     return {row.task: row for row in await team.runs() if row.parent}
 
 
+LATER = ("after-claim", "after-waiting", "after-finish")
+"""More points at which a decision's process dies."""
+
+
 async def test_every_task_is_a_run_of_its_own(home: Path) -> None:
     """Each has a row, checkpoints, events and a log of calls of its own, pinned to its specialist,
     and the one that asked gets their answers in the tasks' order."""
@@ -189,7 +193,10 @@ async def test_a_decision_by_another_team_object_wakes_both(home: Path, shop: Sh
     assert shop.wrote() == ["refunded 5 on INV-1"]
 
 
-@pytest.mark.parametrize("kill", ["after-claim", "after-waiting", "after-intend", "after-finish"])
+@pytest.mark.parametrize(
+    "kill",
+    ["after-intend", *(pytest.param(at, marks=pytest.mark.slow) for at in LATER)],
+)
 async def test_a_decision_in_a_process_that_dies_is_not_lost(
     home: Path, shop: Shop, kill: str
 ) -> None:

@@ -14,14 +14,13 @@ from tests.flow.shop import Shop, shop_team
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = 4
-TICKETS = 200
 A_RUN = 10
 
 
-async def opened(home: Path) -> None:
-    """200 open tickets, ten a run."""
+async def opened(home: Path, tickets: int) -> None:
+    """So many open tickets, ten a run."""
     async with shop_team(home) as team:
-        for n in range(TICKETS // A_RUN):
+        for n in range(tickets // A_RUN):
             program = " + ".join(f"refund INV-{n * A_RUN + k} 5" for k in range(A_RUN))
             assert (await team.run(program, thread=f"c{n}")).status == "waiting"
 
@@ -42,15 +41,15 @@ async def deciding(home: Path, process: int, threads: int, each: int) -> dict[st
     return json.loads(out)
 
 
-async def fought(home: Path, shop: Shop, *, threads: int, each: int) -> None:
-    """Every promise, after the fight."""
-    await opened(home)
+async def fought(home: Path, shop: Shop, *, threads: int, of: int) -> None:
+    """Every promise, after the fight about `of` tickets."""
+    await opened(home, of)
     parts = await asyncio.gather(
-        *(deciding(home, process, threads, each) for process in range(PROCESSES))
+        *(deciding(home, process, threads, of) for process in range(PROCESSES))
     )
     won = Counter(ticket for part in parts for ticket in part)
     assert max(won.values()) == 1
-    assert len(won) == TICKETS
+    assert len(won) == of
     fighting = sum(bool(part) for part in parts)
     assert fighting > 1, "one process decided everything: there was no contention"
     team = shop_team(home)
@@ -67,13 +66,14 @@ async def fought(home: Path, shop: Shop, *, threads: int, each: int) -> None:
     assert faults(rows) == []
     decisions = Counter(r.entry.ticket for r in rows if r.entry.action in ("approve", "reject"))
     assert set(decisions.values()) == {1}
-    assert len(decisions) == TICKETS
+    assert len(decisions) == of
     assert {r.state for r in await team.runs()} == {"done"}
 
 
 @pytest.mark.timeout(300)
-async def test_each_ticket_is_decided_once(home: Path, shop: Shop) -> None:
+@pytest.mark.parametrize("of", [60, pytest.param(200, marks=pytest.mark.slow)])
+async def test_each_ticket_is_decided_once(home: Path, shop: Shop, of: int) -> None:
     """Fifty threads a process (eight on PostgreSQL), each at every ticket: one decision each, and
     an execution or a rejection, never both."""
     threads = 8 if "POINTSMAN_STORE" in os.environ else 50
-    await fought(home, shop, threads=threads, each=TICKETS)
+    await fought(home, shop, threads=threads, of=of)

@@ -57,7 +57,9 @@ async def test_paused_decided_and_finished_in_three_processes(home: Path, shop: 
     assert shop.wrote() == ["refunded 5 on INV-1"]
 
 
-@pytest.mark.parametrize("kill", ["after-freeze", "after-waiting"])
+@pytest.mark.parametrize(
+    "kill", ["after-freeze", pytest.param("after-waiting", marks=pytest.mark.slow)]
+)
 async def test_killed_before_the_pause_was_saved(
     home: Path, shop: Shop, model: ScriptedTransport, kill: str
 ) -> None:
@@ -75,7 +77,9 @@ async def test_killed_before_the_pause_was_saved(
     assert shop.wrote() == ["refunded 5 on INV-1"]
 
 
-@pytest.mark.parametrize("kill", ["after-freeze", "after-waiting"])
+@pytest.mark.parametrize(
+    "kill", ["after-freeze", pytest.param("after-waiting", marks=pytest.mark.slow)]
+)
 async def test_a_decision_that_comes_before_the_resume_is_enough(
     home: Path, shop: Shop, kill: str
 ) -> None:
@@ -115,7 +119,9 @@ async def test_killed_in_the_middle_of_a_write(home: Path, shop: Shop, kill: str
     assert (ticket.status, ticket.outcome) == ("executed", "refunded 5 on INV-1")
 
 
-@pytest.mark.parametrize("kill", ["after-done", "after-settled"])
+@pytest.mark.parametrize(
+    "kill", ["after-done", pytest.param("after-settled", marks=pytest.mark.slow)]
+)
 async def test_killed_after_the_write_was_recorded(home: Path, shop: Shop, kill: str) -> None:
     """Done on record, no checkpoint: the recorded result is used and the write is not repeated."""
     begun = await waiting(home)
