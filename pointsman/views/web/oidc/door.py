@@ -25,6 +25,7 @@ SECONDS = 600.0
 MOST = 1000
 """Sign-ins under way at once; beyond, the oldest is forgotten."""
 THERE, BACK = "/console/oidc", "/console/oidc/callback"
+_BROWSER = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _PLACE = re.compile(r"/[\x21-\x7e]{0,500}", re.ASCII)
 
 
@@ -64,7 +65,8 @@ class Door:
         slots = self._try(address)
         if slots is None:
             return _to_page("too-many")
-        browser = cookie_of(request, self._cookie) or secrets.token_urlsafe(32)
+        known = cookie_of(request, self._cookie)  # of a sign-in in another tab
+        browser = known if _BROWSER.fullmatch(known) else secrets.token_urlsafe(32)
         (origin, *_) = self._desk.config.own.origins_of(request.headers["host"])
         flow = Flow(f"{origin}{BACK}")
         place = request.query_params.get("at", "")

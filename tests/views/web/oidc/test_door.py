@@ -203,6 +203,21 @@ async def test_where_it_leads_is_a_page_of_the_console(tmp_path: Path) -> None:
         assert await signs_in(page, "//evil.example") == "/#//evil.example"
 
 
+async def test_a_cookie_that_is_none_of_ours_is_not_kept(tmp_path: Path) -> None:
+    """Whatever stands there, the way back is bound to what this server made."""
+    async with issuing() as idp, served(tmp_path, oidc=setup_of(idp)) as web:
+        for value in ("x", "a" * 4000, '"a; b"', "é"):
+            cookie = f"pointsman-{web.port}-oidc={value}".encode()
+            async with web.page() as page:
+                there = await page.client.get(
+                    "/console/oidc",
+                    headers=[(b"Sec-Fetch-Site", b"same-origin"), (b"Cookie", cookie)],
+                )
+                made = there.headers["set-cookie"].partition("=")[2].partition(";")[0]
+                assert len(made) == 43
+                assert await signs_in(page) == "/#/runs"
+
+
 async def test_only_people_come_this_way(tmp_path: Path) -> None:
     """Another page's script, frame or form gets nothing; nor does one that would begin a sign-in
     for somebody."""
