@@ -8,6 +8,8 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(she
 
 # Tests wait for processes a good part of their time: one more than there are processors.
 JOBS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
+# They wait for the disk, too, and none of them needs one: in memory where there is plenty.
+TMPDIR ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 {print "/dev/shm"}')
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 # Tests start hundreds of processes: without bytecode each would compile the package anew.
@@ -26,7 +28,7 @@ eval: $(READY) ## Run the support example's suite with the embedded model
 	@$(BIN)/pointsman --project examples/support eval run examples/support/evals/support.yaml
 
 test: $(READY) browser ## Run all tests
-	@$(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	@TMPDIR=$(TMPDIR) $(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY) browser rabbitmq ## Run the tests in full: every kill point, every example of the properties
 	@$(BIN)/python -m pytest

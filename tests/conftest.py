@@ -26,6 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--retail-data", metavar="DIR", type=Path, default=folder)
 
 
+def pytest_collection_finish() -> None:
+    """What thousands of tests are made of stays: without this, each of the collector's rounds looks
+    at all of it again."""
+    gc.collect()
+    gc.freeze()
+
+
 class RealNetworkError(Exception):
     """A test reached for the real network. Start a server on 127.0.0.1, or script the model."""
 

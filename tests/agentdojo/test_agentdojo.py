@@ -108,6 +108,7 @@ async def test_without_approvals_the_attacks_get_through(suite: str, tmp_path: P
     assert played.asked == 0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_a_person_gets_what_they_asked_for(tmp_path: Path) -> None:
     """With the default policy, who approves exactly the calls of their task gets every task done

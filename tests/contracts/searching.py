@@ -14,6 +14,9 @@ from pointsman.teams.store.protocol import Store
 from pointsman.teams.store.rows import RunRow
 from tests.contracts.rows import a_result, a_run
 
+# One method is every store's test, and a worker may run those of two stores.
+SHARED = (HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
+
 WORDS = ("parcel", "parcels", "refund", "invoice", "late", "wrong", "where", "broken")
 STATES: tuple[Status, ...] = ("done", "failed", "waiting", "cancelled")
 
@@ -116,9 +119,7 @@ async def pages(store: Store, wanted: RunFilter, limit: int) -> list[RunLine]:
 class SearchContract:
     """What every Store promises of its lists of runs."""
 
-    @settings(
-        max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    @settings(max_examples=80, deadline=None, suppress_health_check=SHARED)
     @given(wanted=FILTERS, limit=st.sampled_from((1, 3, 50)))
     async def test_pages_hold_each_run_that_fits_once_newest_first(
         self, store: Store, clock: list[float], wanted: RunFilter, limit: int

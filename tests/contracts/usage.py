@@ -31,6 +31,9 @@ from pointsman.teams.tickets import Approve
 from pointsman.teams.usage import DAY, UsageWanted, plotted
 from tests.contracts.rows import NOW, a_result, a_run, a_ticket, claim
 
+# One method is every store's test, and a worker may run those of two stores.
+SHARED = (HealthCheck.function_scoped_fixture, HealthCheck.differing_executors)
+
 _SECONDS = st.floats(0.001, 500.0)
 _USD = st.none() | st.floats(0.0, 3.0)
 _WHO = st.sampled_from(("billing", "tech"))
@@ -73,9 +76,7 @@ EVER = UsageWanted(0, 10 * DAY, 0)
 class UsageContract:
     """What every Store promises of figures over time."""
 
-    @settings(
-        max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    @settings(max_examples=40, deadline=None, suppress_health_check=SHARED)
     @given(runs=st.lists(st.lists(EVENTS, max_size=8), min_size=1, max_size=3), data=st.data())
     async def test_figures_are_the_sums_over_the_events(
         self, store: Store, runs: list[list[Event]], data: st.DataObject

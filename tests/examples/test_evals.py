@@ -90,6 +90,7 @@ def test_the_baseline_holds_nothing_that_was_said(name: str) -> None:
     assert "transcript" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_customers_messages_are_a_suite_for_the_embedded_model(tmp_path: Path) -> None:
     """What `make eval` runs: the first message waits for a refund that it asked for."""

@@ -9,7 +9,7 @@ import pytest
 from tests.examples.copied import EXAMPLES
 
 
-@pytest.mark.parametrize("name", ["research", "incident"])
+@pytest.mark.parametrize("name", ["research", pytest.param("incident", marks=pytest.mark.slow)])
 def test_an_examples_own_tests_pass(name: str, tmp_path: Path) -> None:
     """`pytest` from its folder, on a scripted model."""
     done = subprocess.run(

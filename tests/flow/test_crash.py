@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = 10
+SAMPLE = 8
 """Points a variant visits in every test run; `make test-long` visits all."""
 
 

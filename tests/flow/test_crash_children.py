@@ -7,7 +7,7 @@ import pytest
 
 from tests.flow.test_crash import enumerated
 
-SAMPLE = 8
+SAMPLE = 5
 """Points that every test run visits; `make test-long` visits all."""
 
 

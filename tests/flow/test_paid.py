@@ -10,7 +10,9 @@ ORDER = {"run": "lookup INV-1 > lookup INV-2", "thread": "c1", "message_id": "m1
 """Routing, two reads and the answer: four calls of a model."""
 
 
-@pytest.mark.parametrize("kill", ["after-first-answer", "after-second-answer"])
+@pytest.mark.parametrize(
+    "kill", ["after-first-answer", pytest.param("after-second-answer", marks=pytest.mark.slow)]
+)
 async def test_a_call_paid_before_a_kill_is_on_record_once(home: Path, kill: str) -> None:
     """The answer was in the journal, its event was not: four calls in all, none of them free, and
     none twice however often the message comes."""

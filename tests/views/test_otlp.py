@@ -92,7 +92,14 @@ def test_signals_are_chosen_one_by_one(tmp_path: Path) -> None:
     assert got.logs == []
 
 
-@pytest.mark.parametrize("fault", ["refuses", "hangs", "fails"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "hangs",
+        pytest.param("refuses", marks=pytest.mark.slow),
+        pytest.param("fails", marks=pytest.mark.slow),
+    ],
+)
 def test_a_lost_collector_changes_nothing(tmp_path: Path, fault: str) -> None:
     """A port that nobody listens on, a collector that never answers, one that only fails: the run
     ends as it would, and the program with it."""

@@ -40,6 +40,7 @@ def test_the_project_has_no_faults(desk: "Shop") -> None:
     assert [s["name"] for s in found["specialists"]] == ["orders", "questions"]
 
 
+@pytest.mark.slow
 @pytest.mark.embedded
 def test_the_project_runs_on_the_embedded_model(desk: "Shop") -> None:
     """A new project answers with no key and no server; its high-stakes action waits."""

@@ -249,7 +249,14 @@ def test_time_decides_while_watching(bank: "Shop", screen: "OpenScreen") -> None
     assert bank.effects == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_the_terminal_is_given_back(
     shop: "Shop", screen: "OpenScreen", number: signal.Signals
 ) -> None:
@@ -292,7 +299,15 @@ def test_a_broken_store_is_said(bank: "Shop", screen: "OpenScreen") -> None:
     assert is_restored(watch)
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(8, 30), (10, 50), (24, 80), (50, 200)])
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        (8, 30),
+        (24, 80),
+        pytest.param(10, 50, marks=pytest.mark.slow),
+        pytest.param(50, 200, marks=pytest.mark.slow),
+    ],
+)
 def test_any_size_of_terminal(bank: "Shop", screen: "OpenScreen", rows: int, columns: int) -> None:
     """The action and the question fit on a small screen, and a large one is filled."""
     asks(bank, "pay landlord 900")
