@@ -13,6 +13,10 @@ from pydantic import JsonValue
 from tests.examples.copied import EXAMPLES
 
 SAMPLES = {"support": 16, "research": 8, "incident": 7}
+ONE_AT_ONCE = (
+    "support",
+    *(pytest.param(one, marks=pytest.mark.slow) for one in SAMPLES if one != "support"),
+)
 LOST = {
     "support": {"contains", "tickets", "effects", "approvals"},
     "research": {"tool_calls"},
@@ -52,7 +56,7 @@ def test_every_case_passes_twice_and_from_a_cassette(tmp_path: Path) -> None:
     assert again["scores"] == first["scores"]
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", ONE_AT_ONCE)
 def test_the_example_passes_the_gate_against_its_baseline(name: str, tmp_path: Path) -> None:
     """Every case as good as in the committed baseline, which has the same cases."""
     found = evaluated(EXAMPLES / name, tmp_path, "gate", "evals/scripted.yaml")
@@ -61,13 +65,7 @@ def test_the_example_passes_the_gate_against_its_baseline(name: str, tmp_path: P
     assert checks(found, passed=False) == set()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "support",
-        *(pytest.param(one, marks=pytest.mark.slow) for one in SAMPLES if one != "support"),
-    ],
-)
+@pytest.mark.parametrize("name", ONE_AT_ONCE)
 def test_a_worse_model_fails_the_gate(name: str, tmp_path: Path) -> None:
     """The same team on a bad model exits 1, and the checks that fail say what it got wrong."""
     example = tmp_path / name

@@ -1,6 +1,6 @@
 """Many threads of one process that decide the same tickets, each in an order of its own.
 
-    python -m tests.flow.deciders HOME PROCESS THREADS TICKETS_EACH
+    python -m tests.flow.deciders HOME PROCESS PROCESSES THREADS TICKETS_EACH
 
 Prints what this process won, as JSON: ticket -> [decision, by].
 """
@@ -9,6 +9,7 @@ import asyncio
 import json
 import random
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,9 +44,18 @@ async def _decide(
     return won
 
 
-def main(home: Path, process: int, threads: int, each: int) -> None:
+def _together(home: Path, process: int, processes: int) -> None:
+    """Wait until every process is here: else the first one would have decided all by then."""
+    (home / f"here{process}").touch()
+    while len([*home.glob("here*")]) < processes:
+        time.sleep(0.002)
+
+
+def main(home: Path, process: int, processes: int, threads: int, each: int) -> None:
     """Decide with every thread at once, then take on what the decided runs have to do."""
     store = open_store(Settings.read(), home)
+    shop_team(home)  # which loads all that deciding needs
+    _together(home, process, processes)
     with ThreadPoolExecutor(threads) as pool:
         parts = pool.map(
             lambda thread: asyncio.run(_decide(home, store, process, thread, each)), range(threads)

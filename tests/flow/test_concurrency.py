@@ -29,7 +29,7 @@ async def deciding(home: Path, process: int, threads: int, each: int) -> dict[st
     """What one process won."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.flow.deciders",
-        str(home), str(process), str(threads), str(each),
+        str(home), str(process), str(PROCESSES), str(threads), str(each),
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

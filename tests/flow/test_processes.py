@@ -28,6 +28,7 @@ async def the_run(home: Path) -> str:
     return run
 
 
+@pytest.mark.slow
 async def test_two_proposals_are_decided_in_different_processes(home: Path, shop: Shop) -> None:
     """The second ticket is decided first, in its own process, and executes before the first is
     answered in a third; then the run ends."""

@@ -110,12 +110,10 @@ def test_with_tls(shop: Shop, tmp_path: Path) -> None:
     """The session's cookie is for TLS only."""
     cert, key = _certificate(tmp_path)
     trust = ssl.create_default_context(cafile=str(cert))
-    with (
-        running(shop, "--tls-cert", str(cert), "--tls-key", str(key)) as (process, said),
-        httpx.Client(base_url=said["url"], verify=trust, timeout=30) as client,
-    ):
+    with running(shop, "--tls-cert", str(cert), "--tls-key", str(key)) as (process, said):
         assert said["url"].startswith("https://")
-        found = sign_in(client, said)
+        with httpx.Client(base_url=said["url"], verify=trust, timeout=30) as client:
+            found = sign_in(client, said)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=40) == 0
     assert found.status_code == 200
