@@ -28,7 +28,7 @@ eval: $(READY) ## Run the support example's suite with the embedded model
 	@$(BIN)/pointsman --project examples/support eval run examples/support/evals/support.yaml
 
 test: $(READY) browser ## Run all tests
-	@TMPDIR=$(TMPDIR) $(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	@TMPDIR=$(TMPDIR) $(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile --no-loadscope-reorder --hypothesis-seed=0
 
 test-long: $(READY) browser rabbitmq ## Run the tests in full: every kill point, every example of the properties
 	@$(BIN)/python -m pytest

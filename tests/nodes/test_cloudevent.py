@@ -69,7 +69,7 @@ PAYLOADS: st.SearchStrategy[Payload] = st.one_of(
     ),
     st.builds(
         Outcomes, request=REQUESTS, transcript=st.tuples(TURNS),
-        outcomes=st.just(()) | st.tuples(st.from_type(Outcome)),
+        outcomes=st.just(()) | st.tuples(st.builds(Outcome, args=st.dictionaries(TEXT, JSON))),
     ),
     st.builds(Invocation, call=CALLS, effect=st.just("write")),
     st.builds(Returned, call_id=TEXT, tool=TEXT, text=TEXT),
