@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.postgres import Server
@@ -24,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     told = os.environ.get("POINTSMAN_TEST_DATA")
     folder = Path(told) / "tau2-retail" if told else None
     parser.addoption("--retail-data", metavar="DIR", type=Path, default=folder)
+
+
+# No test says how long something may take: the machine may be busy.
+settings.register_profile("pointsman", deadline=None)
+settings.load_profile("pointsman")
 
 
 def pytest_collection_finish() -> None:
