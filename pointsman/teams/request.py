@@ -7,10 +7,10 @@ from pydantic import ValidationError
 
 from pointsman.errors import InvalidMessage
 from pointsman.nodes import telemetry
+from pointsman.nodes.digest import digest
 from pointsman.nodes.message import Attachment, Message, Request, new_id
 from pointsman.nodes.run import Budget
 from pointsman.teams.spec import TeamSpec
-from pointsman.teams.steps import run_id
 from pointsman.teams.store.rows import RunRow
 
 MAX_CHARS = 100_000
@@ -71,6 +71,32 @@ def new_run(
         budget_usd=bound.usd,
         budget_calls=bound.calls,
     )
+
+
+def nested_row(spec: TeamSpec, thread_id: str, message_id: str, text: str) -> RunRow:
+    """The row of a run inside somebody else's graph."""
+    request = Message(
+        id=message_id, sender="user", receiver=spec.name, payload=Request(text=text),
+        traceparent=telemetry.traceparent(),
+    )  # fmt: skip
+    return RunRow(
+        run=run_id(spec.name, thread_id, message_id),
+        team=spec.name,
+        thread=thread_id,
+        tenant="default",
+        request=request,
+        state="running",
+        root_thread=thread_id,
+        nested=True,
+        seconds_left=spec.max_seconds,
+        budget_usd=spec.budget.usd,
+        budget_calls=spec.budget.calls,
+    )
+
+
+def run_id(team: str, thread: str, message_id: str, *, tenant: str = "default") -> str:
+    """A run's id: the same message delivered again is the same run."""
+    return "r" + digest("run", team, tenant, thread, message_id)[:15]
 
 
 def check_text(team: str, text: str) -> None:

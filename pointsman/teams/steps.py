@@ -27,7 +27,7 @@ from pointsman.errors import (
 from pointsman.guardrails.content import ContentFilter
 from pointsman.nodes import conventions as names
 from pointsman.nodes import metrics, telemetry
-from pointsman.nodes.digest import JsonObject, digest
+from pointsman.nodes.digest import JsonObject
 from pointsman.nodes.event import RunEnded
 from pointsman.nodes.message import (
     Answer,
@@ -51,6 +51,7 @@ from pointsman.teams.forked import check_forked
 from pointsman.teams.journey import log_fields, nested
 from pointsman.teams.recall import recall
 from pointsman.teams.releases.rollout import assigned
+from pointsman.teams.request import nested_row
 from pointsman.teams.services import Services
 from pointsman.teams.spec import END, ROUTE, TeamSpec
 from pointsman.teams.split import in_own_words, in_tasks
@@ -373,32 +374,6 @@ async def _at_hand(services: Services, row: RunRow) -> Services:
         raise
     except PointsmanError:
         return services
-
-
-def nested_row(spec: TeamSpec, thread_id: str, message_id: str, text: str) -> RunRow:
-    """The row of a run inside somebody else's graph."""
-    request = Message(
-        id=message_id, sender="user", receiver=spec.name, payload=Request(text=text),
-        traceparent=telemetry.traceparent(),
-    )  # fmt: skip
-    return RunRow(
-        run=run_id(spec.name, thread_id, message_id),
-        team=spec.name,
-        thread=thread_id,
-        tenant="default",
-        request=request,
-        state="running",
-        root_thread=thread_id,
-        nested=True,
-        seconds_left=spec.max_seconds,
-        budget_usd=spec.budget.usd,
-        budget_calls=spec.budget.calls,
-    )
-
-
-def run_id(team: str, thread: str, message_id: str, *, tenant: str = "default") -> str:
-    """A run's id: the same message delivered again is the same run."""
-    return "r" + digest("run", team, tenant, thread, message_id)[:15]
 
 
 def _reset(run: str, carried: JsonObject, *, durable: bool) -> RunState:

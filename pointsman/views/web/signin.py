@@ -142,7 +142,6 @@ class Desk:
 
     async def note_refused(self, secret: str, address: str) -> None:
         """A row of the audit log. What was tried is noted nowhere."""
-        log.warning("a sign-in from %s was refused", address)
         try:
             await self.team.note_sign_in(
                 "unknown", token=token_id(secret), scopes="", address=address
@@ -156,6 +155,7 @@ class Desk:
 
     async def _turned_away(self, secret: str, address: str) -> None:
         """Note it, and raise the Refusal."""
+        log.warning("a sign-in from %s was refused", address)
         await self.note_refused(secret, address)
         raise _sign_in("That is no token of this team, or it is over.")
 
