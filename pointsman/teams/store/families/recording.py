@@ -39,12 +39,12 @@ class Recordings(Protocol):
         """Every execution of a step of the run, in their order."""
         ...
 
-    async def all_parts(self, run: str) -> Mapping[str, str]:
-        """All of them, by digest."""
-        ...
-
     async def parts(self, run: str, digests: Sequence[str]) -> Mapping[str, str]:
         """Parts of what the run's models were asked, by digest; those that are there."""
+        ...
+
+    async def all_parts(self, run: str) -> Mapping[str, str]:
+        """All of them, by digest."""
         ...
 
     async def events(self, run: str) -> tuple[Recorded, ...]: ...
